@@ -1,0 +1,557 @@
+//! The ring itself: it takes submissions, works completions off, and wakes whom they concern.
+
+use super::{
+    buffers::{self, Buffers},
+    open::{self, OpenError},
+    socket::{End, Received, Receiving, Socket},
+    waker::Waker,
+};
+use io_uring::{
+    IoUring, cqueue, opcode, squeue,
+    types::{CancelBuilder, Fd, SubmitArgs, Timespec},
+};
+use slab::Slab;
+use std::{
+    cell::RefCell,
+    io, mem,
+    os::fd::{AsRawFd, IntoRawFd, OwnedFd},
+    rc::Rc,
+    task,
+    time::Duration,
+};
+
+/// Buffers waiting to be read by one socket before its receive is paused, so that a reader who
+/// does not come cannot take all of them.
+const RECEIVED_MAX: usize = 64;
+
+/// Bytes of the buffer for plain receives.
+const OWN_BYTES: usize = 128 * 1024;
+
+/// Send and receive buffers kept for use again.
+const SPARE_MAX: usize = 1024;
+
+/// Larger buffers are freed rather than kept.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+/// Plain receive buffers kept; they are large.
+const SPARE_OWN_MAX: usize = 32;
+
+/// Whether a turn waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Submit, work off what is there, return.
+    No,
+    /// Sleep until something completes.
+    Forever,
+    /// Sleep until something completes, or for so long.
+    For(Duration),
+}
+
+/// What a completion is about; the upper half of its `user_data`, the lower is the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nobody waits for it.
+    Ignored = 0,
+    Receive = 1,
+    ReceiveOwn = 2,
+    Send = 3,
+    Connect = 4,
+    Cancel = 5,
+    Accept = 6,
+    Shutdown = 7,
+    Wake = 8,
+}
+
+impl Kind {
+    fn of(user_data: u64) -> Kind {
+        match user_data >> 32 {
+            1 => Kind::Receive,
+            2 => Kind::ReceiveOwn,
+            3 => Kind::Send,
+            4 => Kind::Connect,
+            5 => Kind::Cancel,
+            6 => Kind::Accept,
+            7 => Kind::Shutdown,
+            8 => Kind::Wake,
+            _ => Kind::Ignored,
+        }
+    }
+
+    fn user_data(self, slot: usize) -> u64 {
+        (self as u64) << 32 | slot as u64
+    }
+}
+
+/// A listening socket's state.
+pub(super) struct Acceptor {
+    pub(super) fd: OwnedFd,
+    pub(super) accepted: Vec<OwnedFd>,
+    pub(super) armed: bool,
+    pub(super) error: Option<i32>,
+    pub(super) waiter: Option<task::Waker>,
+    pub(super) closing: bool,
+}
+
+pub(super) struct Driver {
+    // Dropped in this order: the ring first, so that the kernel lets go of the memory below.
+    ring: IoUring,
+    pub(super) buffers: Buffers,
+    pub(super) sockets: Slab<Socket>,
+    pub(super) acceptors: Slab<Acceptor>,
+    spare: Vec<Vec<u8>>,
+    spare_own: Vec<Vec<u8>>,
+    completions: Vec<(u64, i32, u32)>,
+    wake_fd: Waker,
+    /// Where the kernel puts the eventfd's counter.
+    wake_count: Box<u64>,
+    wake_armed: bool,
+    woken: bool,
+    /// Multishot receive came with 6.0.
+    multishot: bool,
+    n_in_flight: u64,
+}
+
+/// A shard's ring. Cheap to clone; stays on its thread.
+#[derive(Clone)]
+pub struct Ring {
+    pub(super) driver: Rc<RefCell<Driver>>,
+}
+
+impl Ring {
+    /// Opens a ring that `waker` can wake.
+    ///
+    /// # Errors
+    /// When the kernel has none, forbids it, or has too little memory for it; the text says which
+    /// and what to do.
+    pub fn open(waker: Waker) -> Result<Ring, OpenError> {
+        let ring = open::open()?;
+        let buffers = Buffers::register(&ring.submitter()).map_err(OpenError::new)?;
+        let driver = Driver {
+            ring,
+            buffers,
+            sockets: Slab::new(),
+            acceptors: Slab::new(),
+            spare: vec![],
+            spare_own: vec![],
+            completions: vec![],
+            wake_fd: waker,
+            wake_count: Box::new(0),
+            wake_armed: false,
+            woken: false,
+            multishot: true,
+            n_in_flight: 0,
+        };
+        Ok(Ring { driver: Rc::new(RefCell::new(driver)) })
+    }
+
+    /// What this kernel gave, for the log.
+    pub fn describe(&self) -> String {
+        open::describe(self.driver.borrow().ring.params())
+    }
+
+    /// One turn: submits what was asked since the last, waits as told, works completions off.
+    /// Returns how many there were, and whether the eventfd was among them.
+    ///
+    /// # Errors
+    /// Only those that make the ring unusable.
+    pub(crate) fn turn(&self, wait: Wait) -> io::Result<(usize, bool)> {
+        let driver = &mut *self.driver.borrow_mut();
+        driver.arm_wake();
+        driver.enter(wait)?;
+        let n = driver.work_off();
+        Ok((n, mem::take(&mut driver.woken)))
+    }
+
+    /// Whether something was asked of the ring that the kernel has not been told of.
+    pub(crate) fn has_submissions(&self) -> bool {
+        !self.driver.borrow_mut().ring.submission().is_empty()
+    }
+
+    /// Operations under way, the wake-up not counted.
+    pub(crate) fn n_in_flight(&self) -> u64 {
+        self.driver.borrow().n_in_flight
+    }
+
+    /// Open sockets, those included whose last operation is still being cancelled.
+    pub fn n_sockets(&self) -> usize {
+        self.driver.borrow().sockets.len()
+    }
+}
+
+impl Driver {
+    fn arm_wake(&mut self) {
+        if mem::replace(&mut self.wake_armed, true) {
+            return;
+        }
+        let into: *mut u64 = &raw mut *self.wake_count;
+        let fd = Fd(self.wake_fd.raw_fd());
+        let entry = opcode::Read::new(fd, into.cast(), size_of::<u64>() as u32).build();
+        self.push(entry.user_data(Kind::Wake.user_data(0)));
+        // It is always under way, so it does not count.
+        self.n_in_flight -= 1;
+    }
+
+    fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        let submitter = self.ring.submitter();
+        let result = match wait {
+            Wait::No => {
+                let n_submissions = {
+                    // SAFETY: the only other view of the queue is `&mut self.ring`, not in use.
+                    let queue = unsafe { self.ring.submission_shared() };
+                    if queue.is_empty() && !queue.taskrun() && !queue.cq_overflow() {
+                        return Ok(());
+                    }
+                    queue.len() as u32
+                };
+                const GETEVENTS: u32 = 1;
+                // SAFETY: no argument is passed; the submissions point to memory that outlives
+                // their completions, see `push`.
+                unsafe { submitter.enter::<libc::sigset_t>(n_submissions, 0, GETEVENTS, None) }
+            }
+            Wait::Forever => submitter.submit_and_wait(1),
+            Wait::For(time) => {
+                let time = Timespec::from(time);
+                submitter.submit_with_args(1, &SubmitArgs::new().timespec(&time))
+            }
+        };
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                // The time is up, a signal came, or completions wait to be worked off first.
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Queues an operation.
+    ///
+    /// Whatever memory the entry points to must stay where it is until its completion: it is a
+    /// heap buffer owned by the operation's slot, and a slot is only freed when nothing is in
+    /// flight for it.
+    fn push(&mut self, entry: squeue::Entry) {
+        self.n_in_flight += 1;
+        loop {
+            // SAFETY: see above.
+            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // The queue is full: hand it over now. What that completes waits for the next turn.
+            self.ring.submit().expect("a ring that was opened takes submissions");
+        }
+    }
+
+    fn push_for(&mut self, slot: usize, kind: Kind, entry: squeue::Entry) {
+        self.sockets[slot].n_in_flight += 1;
+        self.push(entry.user_data(kind.user_data(slot)));
+    }
+
+    pub(super) fn socket_fd(&self, slot: usize) -> Fd {
+        Fd(self.sockets[slot].fd.as_raw_fd())
+    }
+
+    /// Starts a receive if none is under way.
+    pub(super) fn receive(&mut self, slot: usize) {
+        let fd = self.socket_fd(slot);
+        let socket = &mut self.sockets[slot];
+        if socket.receiving != Receiving::Idle {
+            return;
+        }
+        if socket.prefer_own {
+            let mut own = self.spare_own.pop().unwrap_or_else(|| vec![0; OWN_BYTES]);
+            own.resize(OWN_BYTES, 0);
+            socket.own = own;
+            socket.own_from = 0;
+            socket.receiving = Receiving::Own;
+            socket.prefer_own = socket.bulk;
+            let entry = opcode::Recv::new(fd, socket.own.as_mut_ptr(), OWN_BYTES as u32).build();
+            return self.push_for(slot, Kind::ReceiveOwn, entry);
+        }
+        socket.receiving = Receiving::Multishot;
+        let entry = if self.multishot {
+            opcode::RecvMulti::new(fd, buffers::GROUP).build()
+        } else {
+            opcode::Recv::new(fd, std::ptr::null_mut(), buffers::BUFFER_BYTES as u32)
+                .buf_group(buffers::GROUP)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT)
+        };
+        self.push_for(slot, Kind::Receive, entry);
+    }
+
+    /// Ends a multishot receive; what it has received stays.
+    pub(super) fn end_multishot(&mut self, slot: usize) {
+        if self.sockets[slot].receiving != Receiving::Multishot {
+            return;
+        }
+        self.sockets[slot].receiving = Receiving::Ending;
+        let target = CancelBuilder::user_data(Kind::Receive.user_data(slot));
+        self.push_for(slot, Kind::Cancel, opcode::AsyncCancel2::new(target).build());
+    }
+
+    /// Sends what is left of `sending`.
+    pub(super) fn send(&mut self, slot: usize) {
+        let fd = self.socket_fd(slot);
+        let socket = &self.sockets[slot];
+        let rest = &socket.sending[socket.sent..];
+        let n_bytes = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        // The kernel goes on by itself until all is sent.
+        let entry = opcode::Send::new(fd, rest.as_ptr(), n_bytes)
+            .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
+            .build();
+        self.push_for(slot, Kind::Send, entry);
+    }
+
+    pub(super) fn connect(&mut self, slot: usize) {
+        let fd = self.socket_fd(slot);
+        let address = self.sockets[slot].address.as_ref().expect("set by the caller");
+        let entry = opcode::Connect::new(fd, address.as_ptr().cast(), address.len()).build();
+        self.push_for(slot, Kind::Connect, entry);
+    }
+
+    pub(super) fn shutdown(&mut self, slot: usize) {
+        let entry = opcode::Shutdown::new(self.socket_fd(slot), libc::SHUT_WR).build();
+        self.push_for(slot, Kind::Shutdown, entry);
+    }
+
+    pub(super) fn accept(&mut self, slot: usize) {
+        let acceptor = &mut self.acceptors[slot];
+        if mem::replace(&mut acceptor.armed, true) {
+            return;
+        }
+        let fd = Fd(acceptor.fd.as_raw_fd());
+        let entry = opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build();
+        self.push(entry.user_data(Kind::Accept.user_data(slot)));
+    }
+
+    pub(super) fn close_acceptor(&mut self, slot: usize) {
+        let acceptor = &mut self.acceptors[slot];
+        acceptor.closing = true;
+        if acceptor.armed {
+            let target = CancelBuilder::user_data(Kind::Accept.user_data(slot));
+            let entry = opcode::AsyncCancel2::new(target).build();
+            self.push(entry.user_data(Kind::Ignored.user_data(0)));
+        } else {
+            self.acceptors.remove(slot);
+        }
+    }
+
+    /// The stream was dropped: ends what is under way and closes when it has ended.
+    pub(super) fn close(&mut self, slot: usize) {
+        self.give_back_received(slot);
+        let fd = self.socket_fd(slot);
+        let socket = &mut self.sockets[slot];
+        socket.closing = true;
+        socket.reader = None;
+        socket.writer = None;
+        if socket.n_in_flight > 0 {
+            let target = CancelBuilder::fd(fd).all();
+            self.push_for(slot, Kind::Cancel, opcode::AsyncCancel2::new(target).build());
+        } else {
+            self.free(slot);
+        }
+    }
+
+    fn give_back_received(&mut self, slot: usize) {
+        for received in mem::take(&mut self.sockets[slot].received) {
+            self.buffers.give_back(received.buffer);
+        }
+    }
+
+    fn free(&mut self, slot: usize) {
+        let socket = self.sockets.remove(slot);
+        debug_assert_eq!(socket.n_in_flight, 0, "the kernel may still use the slot's memory");
+        self.keep(socket.sending);
+        self.keep_own(socket.own);
+        // Closed by the ring: one submission among others instead of a call of its own.
+        let entry = opcode::Close::new(Fd(socket.fd.into_raw_fd())).build();
+        self.push(entry.user_data(Kind::Ignored.user_data(0)));
+    }
+
+    /// An empty send buffer.
+    pub(super) fn spare(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    pub(super) fn keep(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() > 0
+            && buffer.capacity() <= SPARE_BYTES_MAX
+            && self.spare.len() < SPARE_MAX
+        {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    pub(super) fn keep_own(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() > 0 && self.spare_own.len() < SPARE_OWN_MAX {
+            self.spare_own.push(buffer);
+        }
+    }
+
+    fn work_off(&mut self) -> usize {
+        let mut completions = mem::take(&mut self.completions);
+        completions.clear();
+        completions.extend(
+            self.ring.completion().map(|entry| (entry.user_data(), entry.result(), entry.flags())),
+        );
+        for &(user_data, result, flags) in &completions {
+            self.complete(user_data, result, flags);
+        }
+        let n = completions.len();
+        self.completions = completions;
+        n
+    }
+
+    fn complete(&mut self, user_data: u64, result: i32, flags: u32) {
+        let more = cqueue::more(flags);
+        let slot = (user_data & u64::from(u32::MAX)) as usize;
+        let kind = Kind::of(user_data);
+        if kind == Kind::Wake {
+            self.wake_armed = false;
+            self.woken = true;
+            return;
+        }
+        if !more {
+            self.n_in_flight -= 1;
+        }
+        match kind {
+            Kind::Ignored | Kind::Wake => return,
+            Kind::Accept => return self.complete_accept(slot, result, more),
+            _ => {}
+        }
+        if !more {
+            self.sockets[slot].n_in_flight -= 1;
+        }
+        match kind {
+            Kind::Receive => self.complete_receive(slot, result, flags, more),
+            Kind::ReceiveOwn => self.complete_receive_own(slot, result),
+            Kind::Send => self.complete_send(slot, result),
+            Kind::Connect | Kind::Shutdown => self.complete_connect(slot, result),
+            _ => {}
+        }
+        let socket = &self.sockets[slot];
+        if socket.closing && socket.n_in_flight == 0 {
+            self.free(slot);
+        }
+    }
+
+    fn complete_receive(&mut self, slot: usize, result: i32, flags: u32, more: bool) {
+        let socket = &mut self.sockets[slot];
+        let was_ending = socket.receiving == Receiving::Ending;
+        if !more {
+            socket.receiving = Receiving::Idle;
+        }
+        if result > 0 {
+            let buffer = cqueue::buffer_select(flags).expect("data came into a provided buffer");
+            if socket.closing {
+                return self.buffers.give_back(buffer);
+            }
+            socket.received.push_back(Received { buffer, from: 0, to: result as u32 });
+            let n_received = socket.received.len();
+            wake(&mut self.sockets[slot].reader);
+            if more && n_received >= RECEIVED_MAX {
+                self.end_multishot(slot);
+            }
+            return;
+        }
+        match -result {
+            0 => socket.end = Some(End::Closed),
+            // The buffers ran out: this one goes on with memory of its own.
+            libc::ENOBUFS => socket.prefer_own = true,
+            libc::ECANCELED if was_ending || socket.closing => {}
+            libc::EINVAL if self.multishot => self.multishot = false,
+            errno => socket.end = Some(End::Error(errno)),
+        }
+        wake(&mut socket.reader);
+    }
+
+    fn complete_receive_own(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.receiving = Receiving::Idle;
+        socket.own.truncate(usize::try_from(result).unwrap_or(0));
+        match -result {
+            0 => socket.end = Some(End::Closed),
+            errno if errno > 0 => socket.end = Some(End::Error(errno)),
+            _ => {}
+        }
+        if socket.own.is_empty() {
+            let own = mem::take(&mut socket.own);
+            self.keep_own(own);
+        }
+        wake(&mut self.sockets[slot].reader);
+    }
+
+    fn complete_send(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        let left = socket.sending.len() - socket.sent;
+        match usize::try_from(result) {
+            Ok(n_sent) if n_sent > 0 && n_sent < left && !socket.closing => {
+                socket.sent += n_sent;
+                return self.send(slot);
+            }
+            Ok(n_sent) if n_sent == left => {}
+            Ok(_) => socket.send_error = Some(libc::EPIPE),
+            Err(_) => socket.send_error = Some(-result),
+        }
+        socket.sent = 0;
+        wake(&mut socket.writer);
+        let sending = mem::take(&mut socket.sending);
+        self.keep(sending);
+    }
+
+    fn complete_connect(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.address = None;
+        socket.connected = Some(result);
+        wake(&mut socket.writer);
+    }
+
+    fn complete_accept(&mut self, slot: usize, result: i32, more: bool) {
+        let acceptor = &mut self.acceptors[slot];
+        acceptor.armed = more;
+        if result >= 0 {
+            // SAFETY: the kernel just made this descriptor for us; nothing else owns it.
+            acceptor.accepted.push(unsafe { owned(result) });
+        } else if !acceptor.closing {
+            acceptor.error = Some(-result);
+        }
+        wake(&mut acceptor.waiter);
+        if acceptor.closing && !more {
+            self.acceptors.remove(slot);
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.n_in_flight > 0 || self.wake_armed {
+            // The kernel may write to these after the ring's descriptor is closed; better a leak,
+            // once per shard and at its end, than a write into freed memory.
+            mem::forget(mem::take(&mut self.sockets));
+            mem::forget(mem::take(&mut self.wake_count));
+        }
+    }
+}
+
+/// # Safety
+/// The descriptor must be open and owned by nothing else.
+unsafe fn owned(fd: i32) -> OwnedFd {
+    use std::os::fd::FromRawFd;
+    // SAFETY: promised by the caller.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn wake(waker: &mut Option<task::Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+/// Remembers whom to wake, without a clone when it is the same task as before.
+pub(super) fn remember(slot: &mut Option<task::Waker>, cx: &task::Context<'_>) {
+    match slot {
+        Some(known) if known.will_wake(cx.waker()) => {}
+        _ => *slot = Some(cx.waker().clone()),
+    }
+}

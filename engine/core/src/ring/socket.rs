@@ -1,0 +1,106 @@
+//! One socket's state in the ring: what the kernel is doing for it and what it has left.
+//!
+//! A slot lives until the kernel has finished every operation on it, however early its
+//! [`super::Stream`] was dropped; so its number is never reused while a completion may name it, and
+//! a buffer lent to the kernel is never freed under it.
+
+use socket2::SockAddr;
+use std::{collections::VecDeque, io, os::fd::OwnedFd, task::Waker};
+
+/// Received data that waits in a provided buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    pub(super) buffer: u16,
+    pub(super) from: u32,
+    pub(super) to: u32,
+}
+
+/// Which receive is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiving {
+    /// None.
+    Idle,
+    /// One that goes on until it is cancelled, into provided buffers.
+    Multishot,
+    /// A multishot one that was told to end, because its reader is slow or wants large reads.
+    Ending,
+    /// One receive into `own`, which the kernel holds.
+    Own,
+}
+
+/// How the receiving side came to its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// The peer closed in an orderly way.
+    Closed,
+    /// An error of the kernel.
+    Error(i32),
+}
+
+/// A slot of the ring's table of sockets.
+pub(super) struct Socket {
+    pub(super) fd: OwnedFd,
+    /// Operations whose completion has not come yet.
+    pub(super) n_in_flight: u32,
+    /// Set when the stream is dropped: the slot goes when nothing is in flight.
+    pub(super) closing: bool,
+
+    pub(super) receiving: Receiving,
+    pub(super) received: VecDeque<Received>,
+    /// Buffer of a plain receive, for large bodies and for when the provided buffers ran out.
+    pub(super) own: Vec<u8>,
+    pub(super) own_from: usize,
+    pub(super) end: Option<End>,
+    pub(super) reader: Option<Waker>,
+    /// The next receive shall go into `own`.
+    pub(super) prefer_own: bool,
+    /// So shall those after it.
+    pub(super) bulk: bool,
+
+    /// What the kernel is sending; empty when nothing is.
+    pub(super) sending: Vec<u8>,
+    pub(super) sent: usize,
+    pub(super) send_error: Option<i32>,
+    pub(super) writer: Option<Waker>,
+
+    /// The address being connected to; the kernel reads it until the connect completes.
+    pub(super) address: Option<Box<SockAddr>>,
+    /// The connect's result, until it is asked for.
+    pub(super) connected: Option<i32>,
+}
+
+impl Socket {
+    pub(super) fn new(fd: OwnedFd) -> Socket {
+        Socket {
+            fd,
+            n_in_flight: 0,
+            closing: false,
+            receiving: Receiving::Idle,
+            received: VecDeque::new(),
+            own: vec![],
+            own_from: 0,
+            end: None,
+            reader: None,
+            prefer_own: false,
+            bulk: false,
+            sending: vec![],
+            sent: 0,
+            send_error: None,
+            writer: None,
+            address: None,
+            connected: None,
+        }
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        !self.sending.is_empty()
+    }
+
+    /// How the stream ended, once everything received before was read.
+    pub(super) fn end_result(&self) -> Option<io::Result<()>> {
+        match self.end? {
+            End::Closed => Some(Ok(())),
+            End::Error(errno) => Some(Err(io::Error::from_raw_os_error(errno))),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! A connected socket in the ring.
+
+use super::{
+    driver::{Ring, remember},
+    options::{Address, SocketOptions},
+    socket::Socket,
+};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    task::{Context, Poll, ready},
+};
+
+/// A connected TCP or unix socket. Dropping it cancels what is under way and closes it.
+///
+/// One task reads and one writes at a time; they may be the same.
+pub struct Stream {
+    ring: Ring,
+    slot: usize,
+}
+
+/// What one write takes at most; the rest is written when this is sent.
+const WRITE_BYTES_MAX: usize = 1 << 20;
+
+impl Stream {
+    /// Connects. Drop the future to give up.
+    ///
+    /// # Errors
+    /// The system's: refused, unreachable, no descriptor or port left.
+    pub async fn connect(
+        ring: &Ring,
+        address: &Address,
+        options: &SocketOptions,
+    ) -> io::Result<Stream> {
+        let socket = address.socket(options)?;
+        let mut slot = Socket::new(OwnedFd::from(socket));
+        slot.address = Some(Box::new(address.to_sock_addr()?));
+        let stream = Stream::insert(ring, slot);
+        ring.driver.borrow_mut().connect(stream.slot);
+        poll_fn(|cx| stream.poll_connected(cx)).await?;
+        Ok(stream)
+    }
+
+    /// Takes a socket that is connected already.
+    pub fn from_connected(ring: &Ring, fd: OwnedFd) -> Stream {
+        Stream::insert(ring, Socket::new(fd))
+    }
+
+    fn insert(ring: &Ring, socket: Socket) -> Stream {
+        let slot = ring.driver.borrow_mut().sockets.insert(socket);
+        Stream::at(ring, slot)
+    }
+
+    pub(super) fn at(ring: &Ring, slot: usize) -> Stream {
+        Stream { ring: ring.clone(), slot }
+    }
+
+    fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let driver = &mut *self.ring.driver.borrow_mut();
+        let socket = &mut driver.sockets[self.slot];
+        match socket.connected.take() {
+            Some(0) => Poll::Ready(Ok(())),
+            Some(errno) => Poll::Ready(Err(io::Error::from_raw_os_error(-errno))),
+            None => {
+                remember(&mut socket.writer, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Shows the bytes received next to `read`, which says how many of them it took; they are
+    /// read where the kernel put them, without a copy. `None` when the peer has closed.
+    ///
+    /// `read` must not use the ring.
+    ///
+    /// # Errors
+    /// The system's, most often `ConnectionReset`; everything received before is read first.
+    pub fn poll_read_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: impl FnOnce(&[u8]) -> (usize, R),
+    ) -> Poll<io::Result<Option<R>>> {
+        let driver = &mut *self.ring.driver.borrow_mut();
+        let socket = &mut driver.sockets[self.slot];
+        if let Some(first) = socket.received.front_mut() {
+            let bytes = driver.buffers.bytes(first.buffer, first.from as usize, first.to as usize);
+            let (n_read, result) = read(bytes);
+            assert!(n_read <= bytes.len(), "more was read than there was");
+            first.from += n_read as u32;
+            if first.from == first.to {
+                let buffer = first.buffer;
+                socket.received.pop_front();
+                driver.buffers.give_back(buffer);
+            }
+            return Poll::Ready(Ok(Some(result)));
+        }
+        // While the kernel holds `own`, it is not ours to look at.
+        if socket.receiving != super::socket::Receiving::Own && socket.own_from < socket.own.len() {
+            let bytes = &socket.own[socket.own_from..];
+            let (n_read, result) = read(bytes);
+            assert!(n_read <= bytes.len(), "more was read than there was");
+            socket.own_from += n_read;
+            if socket.own_from == socket.own.len() {
+                let own = std::mem::take(&mut socket.own);
+                socket.own_from = 0;
+                driver.keep_own(own);
+            }
+            return Poll::Ready(Ok(Some(result)));
+        }
+        if let Some(end) = socket.end_result() {
+            return Poll::Ready(end.map(|()| None));
+        }
+        remember(&mut socket.reader, cx);
+        driver.receive(self.slot);
+        Poll::Pending
+    }
+
+    /// Copies received bytes; 0 when the peer has closed.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_read_with`].
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let copy = |bytes: &[u8]| {
+            let n = bytes.len().min(into.len());
+            into[..n].copy_from_slice(&bytes[..n]);
+            (n, n)
+        };
+        self.poll_read_with(cx, copy).map_ok(|n| n.unwrap_or(0))
+    }
+
+    /// Reads some bytes; 0 when the peer has closed.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_read_with`].
+    pub async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, into)).await
+    }
+
+    /// Whether the peer has closed, or the connection broke, and everything before was read. Does
+    /// not wait: it knows what completions have told so far.
+    pub fn has_ended(&self) -> bool {
+        let driver = self.ring.driver.borrow();
+        let socket = &driver.sockets[self.slot];
+        socket.end.is_some() || socket.send_error.is_some()
+    }
+
+    /// Whether bytes were received that nobody has read.
+    pub fn has_unread(&self) -> bool {
+        let driver = self.ring.driver.borrow();
+        let socket = &driver.sockets[self.slot];
+        !socket.received.is_empty() || socket.own_from < socket.own.len()
+    }
+
+    /// Keeps a receive under way even while nobody reads, so that [`Stream::has_ended`] learns of
+    /// a peer that closes.
+    pub fn watch(&mut self) {
+        let driver = &mut *self.ring.driver.borrow_mut();
+        if driver.sockets[self.slot].end.is_none() {
+            driver.receive(self.slot);
+        }
+    }
+
+    /// Says that much is to come, or no longer: large amounts are received faster with one large
+    /// receive after the other than into many small buffers.
+    pub fn expect_bulk(&mut self, bulk: bool) {
+        let driver = &mut *self.ring.driver.borrow_mut();
+        driver.sockets[self.slot].prefer_own = bulk;
+        driver.sockets[self.slot].bulk = bulk;
+        if bulk {
+            driver.end_multishot(self.slot);
+        }
+    }
+
+    /// Takes bytes to send; pending while those of the last write are being sent.
+    ///
+    /// # Errors
+    /// Those of the writes before: broken pipe, reset.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let n = bytes.len().min(WRITE_BYTES_MAX);
+        ready!(self.poll_write_with(cx, |buffer| buffer.extend_from_slice(&bytes[..n])))?;
+        Poll::Ready(Ok(n))
+    }
+
+    /// Lets `write` fill the send buffer, which saves a copy.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_write`].
+    pub fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Poll<io::Result<()>> {
+        let driver = &mut *self.ring.driver.borrow_mut();
+        let socket = &mut driver.sockets[self.slot];
+        if let Some(errno) = socket.send_error {
+            return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
+        }
+        if socket.is_sending() {
+            remember(&mut socket.writer, cx);
+            return Poll::Pending;
+        }
+        let mut buffer = driver.spare();
+        write(&mut buffer);
+        if buffer.is_empty() {
+            driver.keep(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        driver.sockets[self.slot].sending = buffer;
+        driver.send(self.slot);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends all of `bytes`. Returns when the kernel has taken them over, not when the peer has.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_write`].
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let n = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+
+    /// Waits until everything written has been sent.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_write`].
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_with(cx, |_| {})
+    }
+
+    /// Sends what is left, then tells the peer that nothing more comes.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_write`].
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        // Queued after the last send's completion; nobody needs to wait for it.
+        self.ring.driver.borrow_mut().shutdown(self.slot);
+        Poll::Ready(Ok(()))
+    }
+
+    /// The ring it lives in.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Calls `with` with the socket, for options that are set by the system's own calls.
+    pub fn with_socket<R>(&self, with: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+        with(self.ring.driver.borrow().sockets[self.slot].fd.as_fd())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.ring.driver.borrow_mut().close(self.slot);
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}

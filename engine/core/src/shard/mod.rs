@@ -1,0 +1,15 @@
+//! A shard: one pinned core with its ring, timers, users and statistics.
+
+mod handle;
+mod inbox;
+mod local;
+mod outbox;
+mod run;
+mod setup;
+
+pub use handle::ShardHandle;
+pub(crate) use handle::panic_text;
+pub(crate) use inbox::InboxSender;
+pub use local::{Shard, Ticket, TimedOut};
+pub use outbox::Outbox;
+pub use setup::{Common, Service, Setup};

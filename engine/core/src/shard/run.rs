@@ -1,0 +1,300 @@
+//! The shard's thread: the executor, and the pump that drives ring, timers and inbox.
+//!
+//! The pump is a task among the others. In each turn every runnable task has run once since the
+//! last; if none has, nothing is runnable, and it sleeps in the ring until something completes, a
+//! timer is due or the control plane wakes it. Nothing here waits on glommio's own reactor, which
+//! is not turned while the pump sleeps.
+
+use super::{inbox::InboxSender, local::Shard, setup::Setup};
+use crate::{
+    clock::NS_PER_S,
+    events::{TestStart, TestStop},
+    message::{ClassIdx, Command, Pulse, Report, Stop, Whom},
+    ring::{Ring, Wait, Waker},
+    stats::Delta,
+    user::{Hatch, install_panic_hook},
+};
+use crossbeam_channel::Receiver;
+use glommio::{LocalExecutorBuilder, Placement};
+use rustix::time::{ClockId, clock_gettime};
+use std::{future::poll_fn, io, rc::Rc, task::Poll, time::Duration};
+
+/// Memory of glommio's own rings, which are not used: as little as it takes.
+const GLOMMIO_IO_BYTES: usize = 64 * 1024;
+const GLOMMIO_RING_DEPTH: usize = 16;
+
+/// How often glommio may turn its reactor. Nothing here waits for it.
+const GLOMMIO_TURN: Duration = Duration::from_secs(1);
+
+/// Users started in one turn, so that those that run already are served in between.
+const HATCHED_PER_TURN: u32 = 1024;
+
+/// How long the last `on_stop` hooks may take when the shard is told to quit.
+const QUIT_LIMIT_NS: u64 = 10 * NS_PER_S;
+
+/// Turns that a quitting shard waits for cancelled operations to come back.
+const DRAIN_TURNS_MAX: usize = 1_000;
+
+/// Runs a shard on this thread until it is told to quit.
+pub(super) fn run(
+    setup: Setup,
+    inbox: (InboxSender, Receiver<Command>),
+    spent: Receiver<Delta>,
+    waker: Waker,
+) {
+    install_panic_hook();
+    let index = setup.shard;
+    let outbox = setup.outbox.clone();
+    let failed = |error: String| outbox.send(Report::Failed { shard: index, error });
+    let placement = match setup.common.unpinned {
+        true => Placement::Unbound,
+        false => Placement::Fixed(setup.cpu),
+    };
+    let executor = LocalExecutorBuilder::new(placement)
+        .name(&format!("shard-{index}"))
+        .io_memory(GLOMMIO_IO_BYTES)
+        .ring_depth(GLOMMIO_RING_DEPTH)
+        .preempt_timer(GLOMMIO_TURN)
+        .make();
+    let executor = match executor {
+        Ok(executor) => executor,
+        Err(error) => return failed(format!("start an executor on CPU {}: {error}", setup.cpu)),
+    };
+    let ring = match Ring::open(waker) {
+        Ok(ring) => ring,
+        Err(error) => return failed(error.to_string()),
+    };
+    let description = ring.describe();
+    executor.run(async move {
+        let shard = Shard::new(setup, ring, inbox.0);
+        let classes = shard.common().classes.iter().enumerate();
+        let classes = classes.map(|(class, it)| it.ready(&shard, class)).collect();
+        for service in &shard.common().services {
+            service(&shard);
+        }
+        let mut pump = Pump::new(shard, classes, inbox.1, spent);
+        pump.shard.report(Report::Ready { shard: index, ring: description });
+        if let Err(error) = pump.run().await {
+            let error = format!("drive its ring: {error}");
+            pump.shard.report(Report::Failed { shard: index, error });
+        }
+    });
+}
+
+struct Pump {
+    shard: Rc<Shard>,
+    classes: Vec<Rc<dyn Hatch>>,
+    inbox: Receiver<Command>,
+    spent: Receiver<Delta>,
+    /// Users that are to be hatched and were not yet.
+    to_hatch: Vec<(ClassIdx, u32)>,
+    /// When the next second of the calendar begins, in shard nanoseconds.
+    next_pulse_ns: u64,
+    /// The longest round since the last pulse.
+    stall_max_ns: u64,
+    /// Set when the shard was told to quit: the time by which it does.
+    quit_by_ns: Option<u64>,
+}
+
+impl Pump {
+    fn new(
+        shard: Rc<Shard>,
+        classes: Vec<Rc<dyn Hatch>>,
+        inbox: Receiver<Command>,
+        spent: Receiver<Delta>,
+    ) -> Pump {
+        let next_pulse_ns = shard.clock().next_second_ns(shard.now_ns());
+        Pump {
+            shard,
+            classes,
+            inbox,
+            spent,
+            to_hatch: vec![],
+            next_pulse_ns,
+            stall_max_ns: 0,
+            quit_by_ns: None,
+        }
+    }
+
+    async fn run(&mut self) -> io::Result<()> {
+        let mut n_polls = self.shard.n_polls();
+        let mut slept_until_ns = self.shard.now_ns();
+        loop {
+            let before_ns = self.shard.now_ns();
+            self.stall_max_ns = self.stall_max_ns.max(before_ns - slept_until_ns);
+            let nothing_ran = n_polls == self.shard.n_polls();
+            n_polls = self.shard.n_polls();
+            let wait = self.wait(nothing_ran, before_ns);
+            let (_, woken) = self.shard.ring().turn(wait)?;
+            slept_until_ns = if wait == Wait::No && !self.shard.clock().is_paused() {
+                before_ns
+            } else {
+                self.shard.now_ns()
+            };
+            self.shard.timers.advance(slept_until_ns);
+            if woken {
+                while let Ok(command) = self.inbox.try_recv() {
+                    self.obey(command);
+                }
+            }
+            self.hatch();
+            if slept_until_ns >= self.next_pulse_ns {
+                self.pulse(slept_until_ns);
+            }
+            if self.may_quit(slept_until_ns) {
+                self.drain()?;
+                self.pulse(self.shard.now_ns());
+                return Ok(());
+            }
+            yield_now().await;
+        }
+    }
+
+    /// How long the next turn may sleep.
+    fn wait(&self, nothing_ran: bool, now_ns: u64) -> Wait {
+        let ring = self.shard.ring();
+        if !nothing_ran || self.shard.common().spin || !self.to_hatch.is_empty() {
+            return Wait::No;
+        }
+        let timer_ns = self.shard.timers.next_deadline_ns();
+        let deadline_ns = timer_ns.unwrap_or(u64::MAX).min(self.next_pulse_ns);
+        if !self.shard.clock().is_paused() {
+            return match deadline_ns.saturating_sub(now_ns) {
+                0 => Wait::No,
+                left_ns => Wait::For(Duration::from_nanos(left_ns)),
+            };
+        }
+        // Virtual time stands still while the kernel owes an answer.
+        if ring.n_in_flight() > 0 || ring.has_submissions() {
+            return Wait::For(Duration::from_millis(1));
+        }
+        match timer_ns {
+            Some(_) => {
+                self.shard.clock().jump_to(deadline_ns);
+                Wait::No
+            }
+            None => Wait::For(Duration::from_millis(1)),
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::TestStart => {
+                let shard = self.shard.index();
+                self.shard.events().test_start.fire_with(|| TestStart { shard });
+            }
+            Command::TestStop => {
+                let shard = self.shard.index();
+                self.shard.events().test_stop.fire_with(|| TestStop { shard });
+            }
+            Command::Hatch { class, n_users } => self.to_hatch.push((class, n_users)),
+            Command::Stop { whom, how } => self.stop(whom, how),
+            Command::ResetStats { epoch } => self.shard.recorder().reset(epoch),
+            Command::Flush { token } => {
+                self.hand_over();
+                self.shard.report(Report::Flushed { shard: self.shard.index(), token });
+            }
+            Command::Resolved(resolved) => self.shard.names.answer(resolved, self.shard.now_ns()),
+            Command::Quit => {
+                self.quit_by_ns = Some(self.shard.now_ns() + QUIT_LIMIT_NS);
+                self.stop(Whom::All, Stop::Kill);
+            }
+        }
+    }
+
+    fn stop(&mut self, whom: Whom, how: Stop) {
+        match whom {
+            Whom::All => self.to_hatch.clear(),
+            // Users that were not hatched yet are the last ones, and the first to go.
+            Whom::Last { class, n_users } => {
+                let mut left = n_users;
+                for (_, n) in self.to_hatch.iter_mut().rev().filter(|(of, _)| *of == class) {
+                    let n_dropped = left.min(*n);
+                    *n -= n_dropped;
+                    left -= n_dropped;
+                }
+                let whom = Whom::Last { class, n_users: left };
+                return self.shard.users_mut().stop(whom, how);
+            }
+            Whom::Asked => {}
+        }
+        self.shard.users_mut().stop(whom, how);
+    }
+
+    fn hatch(&mut self) {
+        let mut left = HATCHED_PER_TURN;
+        while left > 0
+            && let Some((class, n_users)) = self.to_hatch.first_mut()
+        {
+            let n = left.min(*n_users);
+            for _ in 0..n {
+                self.classes[*class].hatch(&self.shard);
+            }
+            *n_users -= n;
+            left -= n;
+            if *n_users == 0 {
+                self.to_hatch.remove(0);
+            }
+        }
+    }
+
+    /// Once a second: statistics, and a sign of life.
+    fn pulse(&mut self, now_ns: u64) {
+        self.next_pulse_ns = self.shard.clock().next_second_ns(now_ns);
+        self.hand_over();
+        let stall_max = Duration::from_nanos(std::mem::take(&mut self.stall_max_ns));
+        let cpu = clock_gettime(ClockId::ThreadCPUTime);
+        let mut n_users = self.shard.users_mut().counts(self.classes.len());
+        for &(class, n) in &self.to_hatch {
+            n_users[class] += n;
+        }
+        self.shard.report(Report::Pulse(Pulse {
+            shard: self.shard.index(),
+            n_users,
+            cpu: Duration::new(cpu.tv_sec as u64, cpu.tv_nsec as u32),
+            stall_max,
+            n_in_flight: self.shard.n_in_flight(),
+        }));
+    }
+
+    fn hand_over(&mut self) {
+        let mut recorder = self.shard.recorder();
+        while let Ok(delta) = self.spent.try_recv() {
+            recorder.recycle(delta);
+        }
+        let deltas = recorder.collect();
+        drop(recorder);
+        for delta in deltas {
+            self.shard.report(Report::Stats(Box::new(delta)));
+        }
+    }
+
+    fn may_quit(&self, now_ns: u64) -> bool {
+        let Some(by_ns) = self.quit_by_ns else { return false };
+        self.shard.users_mut().is_empty() || now_ns >= by_ns
+    }
+
+    /// Waits for what was cancelled, so that nothing is left in the kernel's hands.
+    fn drain(&self) -> io::Result<()> {
+        let ring = self.shard.ring();
+        for _ in 0..DRAIN_TURNS_MAX {
+            if ring.n_in_flight() == 0 && !ring.has_submissions() {
+                break;
+            }
+            ring.turn(Wait::For(Duration::from_millis(1)))?;
+        }
+        Ok(())
+    }
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,82 @@
+//! What a shard is started with.
+
+use super::{local::Shard, outbox::Outbox};
+use crate::{
+    events::Listen,
+    net::Resolver,
+    user::{Class, TagFilter},
+};
+use std::{any::Any, fmt, rc::Rc, sync::Arc};
+
+/// Something that runs on each shard beside its users; it spawns what it needs.
+pub type Service = Arc<dyn Fn(&Rc<Shard>) + Send + Sync>;
+
+/// Everything a shard needs to know before its first user.
+#[derive(Clone)]
+pub struct Setup {
+    /// Its number, from zero.
+    pub shard: usize,
+    /// The CPU it is pinned to.
+    pub cpu: usize,
+    /// What is the same on every shard.
+    pub common: Arc<Common>,
+    /// Where its reports go.
+    pub outbox: Outbox,
+    /// Who resolves names for it.
+    pub resolver: Resolver,
+}
+
+/// What all shards of a run have in common.
+#[derive(Clone)]
+pub struct Common {
+    /// The user classes; a [`crate::message::ClassIdx`] is a place in here.
+    pub classes: Vec<Class>,
+    /// Base URL of the target, which goes before a class' own.
+    pub host: Option<String>,
+    /// Which tasks run.
+    pub tags: TagFilter,
+    /// Whether errors and panics of tasks are counted and the user goes on (the default), or the
+    /// test ends with the first.
+    pub catch_exceptions: bool,
+    /// Adds the program's listeners to a shard's events.
+    pub listeners: Vec<Listen>,
+    /// Run on each shard when it starts, beside the users: servers, probes.
+    pub services: Vec<Service>,
+    /// The program's own options, for `Spawn::options`.
+    pub options: Arc<dyn Any + Send + Sync>,
+    /// Start of the random sequences: the same seed and placement draw the same tasks.
+    pub seed: u64,
+    /// Poll for completions instead of sleeping when there is nothing to do.
+    pub spin: bool,
+    /// Run on virtual time: for tests of waiting and pacing.
+    pub paused_clock: bool,
+    /// Threads are not pinned: for tests and targets that share CPUs.
+    pub unpinned: bool,
+}
+
+impl Default for Common {
+    fn default() -> Common {
+        Common {
+            classes: vec![],
+            host: None,
+            tags: TagFilter::default(),
+            catch_exceptions: true,
+            listeners: vec![],
+            services: vec![],
+            options: Arc::new(()),
+            seed: 0,
+            spin: false,
+            paused_clock: false,
+            unpinned: false,
+        }
+    }
+}
+
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Common")
+            .field("classes", &self.classes)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! What one entry gathered between two hand-overs.
+
+use super::histogram::{Histogram, new_histogram, record_us};
+use smallvec::SmallVec;
+
+/// Counts, sums and latencies of one (method, name) over at most one second.
+#[derive(Debug)]
+pub struct Interval {
+    /// Response times in microseconds; its count is `n_requests - n_untimed`.
+    pub latency_us: Histogram,
+    /// Finished requests, failed ones included.
+    pub n_requests: u64,
+    /// Requests that failed.
+    pub n_failures: u64,
+    /// Requests that were counted but not timed.
+    pub n_untimed: u64,
+    /// Sum of the response times, in nanoseconds, from which the average is made.
+    pub latency_ns_sum: u64,
+    /// Shortest response time in nanoseconds; `u64::MAX` before the first.
+    pub latency_ns_min: u64,
+    /// Longest response time in nanoseconds.
+    pub latency_ns_max: u64,
+    /// Sum of the response bodies, in bytes.
+    pub bytes_sum: u64,
+    /// Requests by status code; 0 stands for "no status": an error before the answer, or a
+    /// protocol without statuses. Sums up to `n_requests`.
+    pub statuses: SmallVec<[(u16, u64); 3]>,
+    /// Unix time of the first and the last finished request, in nanoseconds.
+    pub first_unix_ns: u64,
+    /// See `first_unix_ns`.
+    pub last_unix_ns: u64,
+}
+
+impl Default for Interval {
+    fn default() -> Interval {
+        Interval {
+            latency_us: new_histogram(),
+            n_requests: 0,
+            n_failures: 0,
+            n_untimed: 0,
+            latency_ns_sum: 0,
+            latency_ns_min: u64::MAX,
+            latency_ns_max: 0,
+            bytes_sum: 0,
+            statuses: SmallVec::new(),
+            first_unix_ns: u64::MAX,
+            last_unix_ns: 0,
+        }
+    }
+}
+
+impl Interval {
+    /// Adds one finished request.
+    #[inline]
+    pub(crate) fn add(&mut self, latency_ns: u64, bytes: u64, status: u16, failed: bool) {
+        self.n_requests += 1;
+        self.n_failures += u64::from(failed);
+        self.latency_ns_sum += latency_ns;
+        self.latency_ns_min = self.latency_ns_min.min(latency_ns);
+        self.latency_ns_max = self.latency_ns_max.max(latency_ns);
+        self.bytes_sum += bytes;
+        self.count_status(status, 1);
+        record_us(&mut self.latency_us, (latency_ns + 500) / 1000);
+    }
+
+    /// Adds a request whose time is unknown: it counts, but has no place among the latencies.
+    pub(crate) fn add_untimed(&mut self, bytes: u64, status: u16, failed: bool) {
+        self.n_requests += 1;
+        self.n_untimed += 1;
+        self.n_failures += u64::from(failed);
+        self.bytes_sum += bytes;
+        self.count_status(status, 1);
+    }
+
+    #[inline]
+    fn count_status(&mut self, status: u16, n: u64) {
+        match self.statuses.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, count)) => *count += n,
+            None => self.statuses.push((status, n)),
+        }
+    }
+
+    /// Takes another interval's counts in.
+    pub fn merge(&mut self, other: &Interval) {
+        self.latency_us.add(&other.latency_us).expect("a growing histogram takes any other");
+        self.n_requests += other.n_requests;
+        self.n_failures += other.n_failures;
+        self.n_untimed += other.n_untimed;
+        self.latency_ns_sum += other.latency_ns_sum;
+        self.latency_ns_min = self.latency_ns_min.min(other.latency_ns_min);
+        self.latency_ns_max = self.latency_ns_max.max(other.latency_ns_max);
+        self.bytes_sum += other.bytes_sum;
+        for &(status, n) in &other.statuses {
+            self.count_status(status, n);
+        }
+        self.first_unix_ns = self.first_unix_ns.min(other.first_unix_ns);
+        self.last_unix_ns = self.last_unix_ns.max(other.last_unix_ns);
+    }
+
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        if !self.latency_us.is_empty() {
+            self.latency_us.reset();
+        }
+        self.statuses.clear();
+        self.n_requests = 0;
+        self.n_failures = 0;
+        self.n_untimed = 0;
+        self.latency_ns_sum = 0;
+        self.latency_ns_min = u64::MAX;
+        self.latency_ns_max = 0;
+        self.bytes_sum = 0;
+        self.first_unix_ns = u64::MAX;
+        self.last_unix_ns = 0;
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.n_requests == 0
+    }
+}

@@ -1,0 +1,21 @@
+//! What is measured: samples on the shard, deltas between the planes, snapshots for the reader.
+//!
+//! A shard records into an [`Interval`] per entry, hands all of them over once a second as a
+//! [`Delta`], and gets emptied ones back. The control plane merges deltas into a [`Snapshot`];
+//! snapshots merge with each other, so it does not matter where a shard ran.
+
+mod delta;
+mod failure;
+mod histogram;
+mod interval;
+mod names;
+mod recorder;
+mod snapshot;
+
+pub use delta::{Delta, EntryDelta, EntryKey, ErrorDelta};
+pub use failure::Failure;
+pub use histogram::{Histogram, new_histogram, record_us};
+pub use interval::Interval;
+pub use names::EntryId;
+pub use recorder::{Recorder, Sample};
+pub use snapshot::{Audit, EntryStats, ErrorStats, ExceptionStats, Second, Snapshot};

@@ -1,0 +1,176 @@
+//! A user class as a value that crosses threads; the users it makes do not.
+
+use super::{
+    actor::Actor,
+    run::{self, live},
+    table::{Leaf, Prepared, last_segment},
+    tags::TagFilter,
+    traits::User,
+};
+use crate::{message::ClassIdx, shard::Shard};
+use std::{any::type_name, fmt, marker::PhantomData, rc::Rc};
+
+/// A registered user class.
+#[derive(Clone, Copy)]
+pub struct Class {
+    name: &'static str,
+    weight: u32,
+    fixed_count: u32,
+    host: Option<&'static str>,
+    needs_host: bool,
+    ready: fn(&Rc<Shard>, ClassIdx) -> Rc<dyn Hatch>,
+    leaves: fn(&TagFilter) -> Vec<Leaf>,
+}
+
+impl Class {
+    /// The class of a user type.
+    pub fn of<U: User>() -> Class {
+        Class {
+            name: last_segment(type_name::<U>()),
+            weight: U::WEIGHT,
+            fixed_count: U::FIXED_COUNT,
+            host: U::HOST,
+            needs_host: U::NEEDS_HOST,
+            ready: |shard, class| Rc::new(Ready::<U>::new(shard, class)),
+            leaves: |filter| prepare::<U>(filter).leaves,
+        }
+    }
+
+    /// The type's name, without its path.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its weight against the other classes'.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// The same class with another weight, for `--equal-weights`.
+    #[must_use]
+    pub fn with_weight(self, weight: u32) -> Class {
+        Class { weight, ..self }
+    }
+
+    /// If not 0, exactly so many of its users run.
+    pub fn fixed_count(&self) -> u32 {
+        self.fixed_count
+    }
+
+    /// The base URL that the type itself names.
+    pub fn host(&self) -> Option<&'static str> {
+        self.host
+    }
+
+    /// Whether its users cannot run without a base URL.
+    pub fn needs_host(&self) -> bool {
+        self.needs_host
+    }
+
+    /// Its tasks that a filter keeps, with their shares. Empty if none are left.
+    pub fn tasks(&self, filter: &TagFilter) -> Vec<Leaf> {
+        (self.leaves)(filter)
+    }
+
+    /// Prepares the class on a core.
+    pub(crate) fn ready(&self, shard: &Rc<Shard>, class: ClassIdx) -> Rc<dyn Hatch> {
+        (self.ready)(shard, class)
+    }
+}
+
+impl fmt::Debug for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Class")
+            .field("name", &self.name)
+            .field("weight", &self.weight)
+            .field("fixed_count", &self.fixed_count)
+            .finish_non_exhaustive()
+    }
+}
+
+fn prepare<U: User>(filter: &TagFilter) -> Prepared<U> {
+    Prepared::new(U::table(), U::CHOICE, filter, &[])
+}
+
+/// A class on a core, ready to make users.
+pub(crate) trait Hatch {
+    /// Starts one user.
+    fn hatch(&self, shard: &Rc<Shard>);
+}
+
+struct Ready<U: User> {
+    class: ClassIdx,
+    prepared: Rc<Prepared<U>>,
+    user: PhantomData<fn() -> U>,
+}
+
+impl<U: User> Ready<U> {
+    fn new(shard: &Rc<Shard>, class: ClassIdx) -> Ready<U> {
+        let prepared = Rc::new(prepare::<U>(&shard.common().tags));
+        Ready { class, prepared, user: PhantomData }
+    }
+}
+
+impl<U: User> Hatch for Ready<U> {
+    fn hatch(&self, shard: &Rc<Shard>) {
+        let id = shard.users_mut().next_id();
+        let actor = Actor::new(shard, self.class, id, U::WAIT, |user, actor| {
+            Box::pin(run::user_wait_time::<U>(user, actor))
+        });
+        shard.users_mut().add(Rc::clone(&actor));
+        let leave = Leave(Rc::clone(&actor));
+        let prepared = Rc::clone(&self.prepared);
+        shard.spawn_user(actor, move |actor| async move {
+            live(prepared, actor).await;
+            drop(leave);
+        });
+    }
+}
+
+/// Takes the user off its shard's list, whatever ended it.
+struct Leave(Rc<Actor>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let shard = Rc::clone(&self.0.shard);
+        shard.users_mut().remove(&self.0);
+    }
+}
+
+/// What a user is made from: where it lives, and whom it is to load.
+pub struct Spawn<'a> {
+    actor: &'a Rc<Actor>,
+}
+
+impl<'a> Spawn<'a> {
+    pub(super) fn new(actor: &'a Rc<Actor>) -> Spawn<'a> {
+        Spawn { actor }
+    }
+
+    /// The base URL of the target: the program's or the command line's, else the class' own.
+    pub fn host(&self) -> Option<&'a str> {
+        let common = self.actor.shard.common();
+        common.host.as_deref().or(common.classes[self.actor.class].host)
+    }
+
+    /// The number of this user, unique on its shard in a run.
+    pub fn user_id(&self) -> u64 {
+        self.actor.id
+    }
+
+    /// The core that the user lives on.
+    pub fn shard(&self) -> &'a Rc<Shard> {
+        &self.actor.shard
+    }
+
+    /// The program's own options, if they are of this type. Locust's `parsed_options`.
+    pub fn options<T: 'static>(&self) -> Option<&'a T> {
+        self.actor.shard.common().options.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Spawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawn").field("user_id", &self.user_id()).finish_non_exhaustive()
+    }
+}

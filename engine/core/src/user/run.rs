@@ -1,0 +1,269 @@
+//! The life of a user: start, tasks and waits in turn, stop; and the same for each set within.
+//!
+//! The order of hooks on every way out is Locust's: `locust-facts` §2.2.
+
+use super::{
+    actor::{Actor, Life},
+    class::Spawn,
+    context::Cx,
+    exit::{Exit, TaskResult},
+    frame::{Above, Mount, Root},
+    guard::{guard, guard_call, guard_last},
+    table::Prepared,
+    traits::{TaskSet, Tasks, User},
+    wait::{self, Kind, Pacing, Wait},
+};
+use std::{
+    any::Any,
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    rc::Rc,
+    task::Poll,
+};
+
+/// Tasks that a user without wait runs before it lets the others of its core run.
+const TASKS_PER_TURN: u8 = 32;
+
+/// Runs a user to its end.
+pub(super) async fn live<U: User>(prepared: Rc<Prepared<U>>, actor: Rc<Actor>) {
+    let mut user = match guard_call(|| U::new(&Spawn::new(&actor))) {
+        Ok(user) => user,
+        Err(exit) => {
+            actor.report(&exit);
+            return actor.end(Exit::StopUser);
+        }
+    };
+    let mut cx = Cx {
+        frame: Root::new(),
+        queue: VecDeque::new(),
+        wait: U::WAIT,
+        wait_is_users: true,
+        pacing: Pacing::default(),
+        position: 0,
+        actor,
+    };
+    let actor = Rc::clone(&cx.actor);
+    let exit = match guard(Rc::clone(&actor), user.on_start(&mut cx)).await {
+        Ok(()) => run(&prepared, &mut user, &mut cx, wait_user::<U>).await,
+        // A user that could not start has nothing to stop.
+        Err(exit @ Exit::Failed(_)) => {
+            actor.report(&exit);
+            return actor.end(Exit::StopUser);
+        }
+        Err(exit) => exit,
+    };
+    if let Err(exit @ Exit::Failed(_)) = guard_last(Rc::clone(&actor), user.on_stop(&mut cx)).await
+    {
+        actor.report(&exit);
+    }
+    actor.end(exit);
+}
+
+/// Enters a nested set and stays until it is interrupted or the user ends.
+pub(super) async fn enter<T, S>(
+    prepared: Rc<Prepared<T>>,
+    parent: &mut S,
+    cx: &mut Cx<'_, S>,
+) -> TaskResult
+where
+    T: TaskSet + Tasks<Parent = S>,
+    S: Tasks,
+{
+    let actor = Rc::clone(&cx.actor);
+    let mut set = guard_call(|| T::new(parent))?;
+    let frame = Above { parent, frame: <S::Parent as Mount>::reborrow(&mut cx.frame) };
+    let mut cx = Cx {
+        frame,
+        queue: VecDeque::new(),
+        wait: T::WAIT.unwrap_or(actor.wait),
+        wait_is_users: T::WAIT.is_none(),
+        pacing: Pacing::starting_at(actor.shard.now_ns()),
+        position: 0,
+        actor,
+    };
+    let actor = Rc::clone(&cx.actor);
+    // Whatever happens in its `on_start` is the parent's affair, as if its task had done it.
+    match guard(Rc::clone(&actor), set.on_start(&mut cx)).await {
+        Ok(()) => {}
+        Err(Exit::Interrupt { reschedule }) => {
+            return Err(Exit::Reschedule { immediately: reschedule });
+        }
+        // Killed, or ended by itself, in `on_start`.
+        Err(exit) => return Err(exit),
+    }
+    let exit = run(&prepared, &mut set, &mut cx, wait_set::<T>).await;
+    let exit = match guard_last(Rc::clone(&actor), set.on_stop(&mut cx)).await {
+        Ok(()) => exit,
+        // An error is reported and the way out goes on; ending the user there takes over.
+        Err(error @ Exit::Failed(_)) => {
+            actor.report(&error);
+            exit
+        }
+        Err(Exit::StopUser) => Exit::StopUser,
+        Err(Exit::StopTest) => Exit::StopTest,
+        Err(_) => exit,
+    };
+    Err(match exit {
+        Exit::Interrupt { reschedule } => Exit::Reschedule { immediately: reschedule },
+        other => other,
+    })
+}
+
+/// The loop of a user or a set: the queue first, then the table's choice.
+async fn run<S: Tasks>(
+    prepared: &Prepared<S>,
+    set: &mut S,
+    cx: &mut Cx<'_, S>,
+    wait: impl AsyncFn(&mut S, &mut Cx<'_, S>) -> TaskResult,
+) -> Exit {
+    loop {
+        if cx.actor.life() != Life::Running || !cx.actor.shard.may_begin_task() {
+            return Exit::StopUser;
+        }
+        let task = cx.queue.pop_front().or_else(|| {
+            let rng = &mut *cx.actor.shard.rng();
+            (!prepared.is_empty()).then(|| Rc::clone(prepared.choose(&mut cx.position, rng)))
+        });
+        let result = match task {
+            Some(task) => task(set, cx).await,
+            None => Err(no_tasks::<S>(prepared.had_tasks)),
+        };
+        let waits = match result {
+            Ok(()) | Err(Exit::Reschedule { immediately: false }) => true,
+            Err(Exit::Reschedule { immediately: true }) => false,
+            Err(error @ Exit::Failed(_)) => {
+                cx.actor.report(&error);
+                if !cx.actor.shard.common().catch_exceptions {
+                    return error;
+                }
+                true
+            }
+            Err(exit) => return exit,
+        };
+        if waits && let Err(exit) = wait(set, cx).await {
+            return exit;
+        }
+    }
+}
+
+fn no_tasks<S>(had_tasks: bool) -> Exit {
+    let name = super::table::last_segment(std::any::type_name::<S>());
+    Exit::failed(match had_tasks {
+        true => format!("no tasks left on {name} after filtering by tags; check --tags"),
+        false => format!(
+            "no tasks defined on {name}; mark an async fn with #[task] or add one to its table"
+        ),
+    })
+}
+
+async fn wait_user<U: User>(user: &mut U, cx: &mut Cx<'_, U>) -> TaskResult {
+    if U::WAIT.0 == Kind::Custom {
+        let wait_s = user.wait_time(cx).await;
+        return wait_seconds(&cx.actor, wait_s).await;
+    }
+    wait_by(&cx.actor, U::WAIT, None).await
+}
+
+async fn wait_set<T: TaskSet>(set: &mut T, cx: &mut Cx<'_, T>) -> TaskResult {
+    match T::WAIT {
+        Some(Wait(Kind::Custom)) => {
+            let wait_s = set.wait_time(cx).await;
+            wait_seconds(&cx.actor, wait_s).await
+        }
+        _ => wait_in_task(cx).await,
+    }
+}
+
+/// Waits as the set does, knowing only its context.
+pub(super) async fn wait_in_task<S: Tasks>(cx: &mut Cx<'_, S>) -> TaskResult {
+    let actor = Rc::clone(&cx.actor);
+    if cx.wait.0 != Kind::Custom {
+        let own = if cx.wait_is_users { None } else { Some(&mut cx.pacing) };
+        return wait_by(&actor, cx.wait, own).await;
+    }
+    let user: &mut dyn Any = <S::Parent as Mount>::user(&mut cx.frame);
+    // At the top the frame holds no user, and a set's own method needs the set: neither can be
+    // reached from here.
+    if !cx.wait_is_users || user.is::<Root>() {
+        return Err(Exit::failed(
+            "cx.wait() cannot call wait_time(); use cx.wait_for(self.wait_time(cx).await)",
+        ));
+    }
+    let wait_s = (actor.user_wait_time)(user, Rc::clone(&actor)).await;
+    wait_seconds(&actor, wait_s).await
+}
+
+/// Calls a user's own `wait_time` from within one of its sets.
+pub(super) async fn user_wait_time<U: User>(user: &mut dyn Any, actor: Rc<Actor>) -> f64 {
+    let user = user.downcast_mut::<U>().expect("the top of the chain is the user");
+    let mut cx = Cx {
+        frame: Root::new(),
+        queue: VecDeque::new(),
+        wait: U::WAIT,
+        wait_is_users: true,
+        pacing: Pacing::default(),
+        position: 0,
+        actor,
+    };
+    user.wait_time(&mut cx).await
+}
+
+async fn wait_by(actor: &Actor, wait: Wait, own: Option<&mut Pacing>) -> TaskResult {
+    let now_ns = actor.shard.now_ns();
+    let end_ns = {
+        let rng = &mut *actor.shard.rng();
+        match own {
+            Some(pacing) => wait::wait_end_ns(wait.0, now_ns, pacing, rng),
+            None => {
+                let mut pacing = actor.pacing.get();
+                let end_ns = wait::wait_end_ns(wait.0, now_ns, &mut pacing, rng);
+                actor.pacing.set(pacing);
+                end_ns
+            }
+        }
+    };
+    wait_until(actor, end_ns).await
+}
+
+pub(super) async fn wait_seconds(actor: &Actor, wait_s: f64) -> TaskResult {
+    wait_until(actor, wait::end_ns(actor.shard.now_ns(), wait_s)).await
+}
+
+async fn wait_until(actor: &Actor, end_ns: Option<u64>) -> TaskResult {
+    match end_ns {
+        None => let_others_run(actor).await,
+        Some(end_ns) => {
+            let mut sleep = std::pin::pin!(actor.shard.sleep_until(end_ns));
+            actor.waiting.set(true);
+            // A stop wakes the user, and ends the wait whatever is left of it.
+            poll_fn(|cx| match actor.life() {
+                Life::Running => sleep.as_mut().poll(cx),
+                _ => Poll::Ready(()),
+            })
+            .await;
+            actor.waiting.set(false);
+        }
+    }
+    match actor.life() {
+        Life::Running => Ok(()),
+        _ => Err(Exit::StopUser),
+    }
+}
+
+/// Without a wait, a task that never suspends would keep its core for itself.
+async fn let_others_run(actor: &Actor) {
+    let n_tasks = actor.n_tasks_in_turn.get() + 1;
+    if n_tasks < TASKS_PER_TURN {
+        return actor.n_tasks_in_turn.set(n_tasks);
+    }
+    actor.n_tasks_in_turn.set(0);
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

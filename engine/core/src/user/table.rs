@@ -1,0 +1,220 @@
+//! The task table: what a user or set can do, with weights and tags.
+
+use super::{
+    context::Cx,
+    exit::TaskResult,
+    guard::guard,
+    run,
+    tags::TagFilter,
+    traits::{Choice, TaskSet, Tasks},
+};
+use fastrand::Rng;
+use std::{any::type_name, borrow::Cow, fmt, future::Future, pin::Pin, rc::Rc};
+
+pub(crate) type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A task with its type forgotten.
+pub(crate) type Run<S> =
+    Rc<dyn for<'a> Fn(&'a mut S, &'a mut Cx<'_, S>) -> LocalBoxFuture<'a, TaskResult>>;
+
+/// Narrows a table to the tasks that a filter keeps, given the tags inherited from above.
+type Narrow<S> = Rc<dyn Fn(&TagFilter, &[&'static str]) -> Option<(Run<S>, Vec<Leaf>)>>;
+
+/// A task for people: its name, its share of its table, and what is nested in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaf {
+    /// The task's or set's name.
+    pub name: Cow<'static, str>,
+    /// Its share of its table's choices.
+    pub ratio: f64,
+    /// The tasks of a nested set.
+    pub tasks: Vec<Leaf>,
+}
+
+/// One row of a [`Table`].
+pub struct Entry<S: Tasks> {
+    name: Cow<'static, str>,
+    weight: u32,
+    tags: Vec<&'static str>,
+    narrow: Narrow<S>,
+}
+
+/// The tasks of a user or set, in order. Locust's `tasks`.
+pub struct Table<S: Tasks> {
+    entries: Vec<Entry<S>>,
+}
+
+impl<S: Tasks> Default for Table<S> {
+    fn default() -> Self {
+        Table { entries: vec![] }
+    }
+}
+
+impl<S: Tasks> fmt::Debug for Table<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.entries.iter().map(|entry| (&entry.name, entry.weight));
+        f.debug_map().entries(rows).finish()
+    }
+}
+
+impl<S: Tasks> Table<S> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a task, named after its function. `F` is usually a method's path, `Self::index`, and
+    /// may be a closure.
+    #[must_use]
+    pub fn task<F>(mut self, weight: u32, task: F) -> Self
+    where
+        F: AsyncFn(&mut S, &mut Cx<'_, S>) -> TaskResult + 'static,
+    {
+        let run = erase(task);
+        self.entries.push(Entry {
+            name: last_segment(type_name::<F>()).into(),
+            weight,
+            tags: vec![],
+            narrow: Rc::new(move |filter, tags| {
+                filter.keeps(tags).then(|| (Rc::clone(&run), vec![]))
+            }),
+        });
+        self
+    }
+
+    /// Adds a nested task set.
+    #[must_use]
+    pub fn nest<T: TaskSet + Tasks<Parent = S>>(mut self, weight: u32) -> Self {
+        self.entries.push(Entry {
+            name: last_segment(type_name::<T>()).into(),
+            weight,
+            tags: vec![],
+            narrow: Rc::new(|filter, tags| {
+                let prepared = Prepared::new(T::table(), T::CHOICE, filter, tags);
+                if prepared.is_empty() {
+                    return None;
+                }
+                let leaves = prepared.leaves.clone();
+                let prepared = Rc::new(prepared);
+                let run: Run<S> = Rc::new(move |set, cx| {
+                    let prepared = Rc::clone(&prepared);
+                    Box::pin(run::enter::<T, S>(prepared, set, cx))
+                });
+                Some((run, leaves))
+            }),
+        });
+        self
+    }
+
+    /// Tags the task or set just added; a set's tags are those of all its tasks.
+    #[must_use]
+    pub fn tagged(mut self, tags: &[&'static str]) -> Self {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.tags.extend_from_slice(tags);
+        }
+        self
+    }
+
+    /// Names the task just added, for `--show-task-ratio`; closures have no name of their own.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.name = name.into();
+        }
+        self
+    }
+}
+
+/// Erases a task's type. The future is guarded: a panic is an error of the task, a kill ends it.
+pub(crate) fn erase<S: Tasks, F>(task: F) -> Run<S>
+where
+    F: AsyncFn(&mut S, &mut Cx<'_, S>) -> TaskResult + 'static,
+{
+    let task = Rc::new(task);
+    Rc::new(move |set, cx| {
+        let task = Rc::clone(&task);
+        let actor = Rc::clone(&cx.actor);
+        Box::pin(guard(actor, async move { task(set, cx).await }))
+    })
+}
+
+/// The last part of a path, without its generic arguments' paths: `shop::Search<shop::A>` is
+/// `Search<shop::A>`.
+pub(crate) fn last_segment(path: &'static str) -> &'static str {
+    let head = path.find('<').map_or(path, |at| &path[..at]);
+    let start = head.rfind("::").map_or(0, |at| at + 2);
+    &path[start..]
+}
+
+/// A table narrowed by tags and ready to choose from, once per core and class.
+pub(crate) struct Prepared<S: Tasks> {
+    runs: Vec<Run<S>>,
+    /// Running sums of the weights.
+    sums: Vec<u32>,
+    choice: Choice,
+    pub(crate) leaves: Vec<Leaf>,
+    /// Whether there were tasks before the filter.
+    pub(crate) had_tasks: bool,
+}
+
+impl<S: Tasks> Prepared<S> {
+    pub(crate) fn new(
+        table: Table<S>,
+        choice: Choice,
+        filter: &TagFilter,
+        inherited: &[&'static str],
+    ) -> Self {
+        let had_tasks = !table.entries.is_empty();
+        let (mut runs, mut sums, mut leaves, mut sum) = (vec![], vec![], vec![], 0);
+        for entry in table.entries {
+            let tags = [inherited, &entry.tags].concat();
+            let Some((run, tasks)) = (entry.narrow)(filter, &tags) else { continue };
+            // In a sequence every task has its turn, whatever its weight.
+            let weight = if choice == Choice::Sequential { 1 } else { entry.weight };
+            if weight == 0 {
+                continue;
+            }
+            sum += weight;
+            sums.push(sum);
+            runs.push(run);
+            leaves.push(Leaf { name: entry.name, ratio: f64::from(weight), tasks });
+        }
+        for leaf in &mut leaves {
+            leaf.ratio /= f64::from(sum);
+        }
+        Prepared { runs, sums, choice, leaves, had_tasks }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The next task; `position` is where a sequence has got to.
+    pub(crate) fn choose(&self, position: &mut usize, rng: &mut Rng) -> &Run<S> {
+        let index = match self.choice {
+            Choice::Sequential => {
+                let index = *position % self.runs.len();
+                *position = index + 1;
+                index
+            }
+            Choice::Random => {
+                let total = *self.sums.last().expect("a table without tasks is not run");
+                let drawn = rng.u32(..total);
+                self.sums.partition_point(|&sum| sum <= drawn)
+            }
+        };
+        &self.runs[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_segment;
+
+    #[test]
+    fn names_are_the_last_part_of_a_path() {
+        assert_eq!(last_segment("shop::Shopper::item"), "item");
+        assert_eq!(last_segment("shop::Search<shop::A>"), "Search<shop::A>");
+        assert_eq!(last_segment("plain"), "plain");
+    }
+}
