@@ -1,0 +1,82 @@
+//! Hatchery itself: its command line for plain cases, its example program for the scenario.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::Result;
+
+use super::{
+    Counts, Job, Peer, Places,
+    locust::{entries, summarise},
+};
+use crate::case::{Case, Work};
+
+pub(crate) struct Hatchery;
+
+impl Peer for Hatchery {
+    fn name(&self) -> &'static str {
+        "hatchery"
+    }
+
+    fn program(&self, case: &Case, places: &Places) -> Result<PathBuf, String> {
+        match case.work {
+            Work::Scenario => Places::built_here(
+                [places.built.join("examples/bench_scenario")],
+                "cargo build --release --example bench_scenario",
+            ),
+            Work::Get { .. } | Work::Post { .. } => program(places),
+        }
+    }
+
+    fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
+        let users = job.case.connections.to_string();
+        let cores = job.cpu.to_string();
+        let run_time = format!("{}s", job.seconds);
+        if job.case.work == Work::Scenario {
+            command.args(["-H", job.base, "-u", &users, "-r", &users, "-t", &run_time]);
+            command.args(["--headless", "--json", "--cores", &cores]);
+            return Ok(());
+        }
+        command.args([&job.url(), "-u", &users, "-t", &run_time, "--cores", &cores]);
+        command.args(["--json", "--only-summary"]);
+        if let Some(bytes) = job.case.post_bytes() {
+            command.args(["-m", "POST", "--body-size", &bytes.to_string()]);
+        }
+        if job.case.new_connections {
+            command.arg("--no-keepalive");
+        }
+        if job.case.tls {
+            command.arg("--insecure");
+        }
+        Ok(())
+    }
+
+    fn counts(&self, stdout: &str, job: &Job) -> Result<Counts> {
+        summarise(&entries(stdout)?, job.seconds)
+    }
+}
+
+/// The hatchery program, which is also the embedded target.
+pub(crate) fn program(places: &Places) -> Result<PathBuf, String> {
+    Places::built_here([places.built.join("hatchery")], "cargo build --release")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::command_line;
+
+    #[test]
+    fn cases_become_flags() {
+        assert_eq!(
+            command_line(&Hatchery, "post").unwrap(),
+            "http://127.0.0.1:1/ -u 64 -t 5s --cores 0 --json --only-summary \
+             -m POST --body-size 1024"
+        );
+        assert!(command_line(&Hatchery, "close").unwrap().ends_with("--no-keepalive"));
+        assert!(command_line(&Hatchery, "tls").unwrap().ends_with("--insecure"));
+        assert_eq!(
+            command_line(&Hatchery, "scenario").unwrap(),
+            "-H http://127.0.0.1:1 -u 64 -r 64 -t 5s --headless --json --cores 0"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! wrk: the C generator that most numbers are compared with.
+//!
+//! Its Lua `done` hook prints JSON, so its table is never read. The script sets the request once;
+//! no Lua runs per request. wrk does not verify certificates.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::{Counts, Job, Latency, Peer, Places, no_scenarios};
+use crate::case::Case;
+
+pub(crate) struct Wrk;
+
+#[derive(Deserialize)]
+struct Done {
+    requests: u64,
+    duration_us: u64,
+    /// Answers that are not 2xx or 3xx; they are among `requests`.
+    status_errors: u64,
+    /// Failures to connect, read, write or be in time; they are not.
+    io_errors: u64,
+    p50_us: f64,
+    p99_us: f64,
+    p999_us: f64,
+}
+
+impl Peer for Wrk {
+    fn name(&self) -> &'static str {
+        "wrk"
+    }
+
+    fn program(&self, _: &Case, _: &Places) -> Result<PathBuf, String> {
+        Places::on_path("wrk", "apt-get install wrk")
+    }
+
+    fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
+        no_scenarios(job.case, "wrk")?;
+        command.args(["--threads", "1", "--latency", "--connections"]);
+        command.arg(job.case.connections.to_string());
+        command.arg("--duration").arg(format!("{}s", job.seconds));
+        command.arg("--script").arg(job.places.bench.join("peers/wrk/report.lua"));
+        command.arg(job.url()).arg("--");
+        command.arg(job.case.post_bytes().unwrap_or(0).to_string());
+        if job.case.new_connections {
+            command.arg("close");
+        }
+        Ok(())
+    }
+
+    fn counts(&self, stdout: &str, _: &Job) -> Result<Counts> {
+        let line = stdout.lines().rfind(|line| line.starts_with('{'));
+        let line = line.context("wrk printed no JSON line; did its script run?")?;
+        let done: Done = serde_json::from_str(line).context("read wrk's JSON line")?;
+        Ok(Counts {
+            succeeded: done.requests.saturating_sub(done.status_errors),
+            failed: done.status_errors + done.io_errors,
+            seconds: done.duration_us as f64 / 1e6,
+            latency: Latency {
+                p50_us: Some(done.p50_us),
+                p99_us: Some(done.p99_us),
+                p999_us: Some(done.p999_us),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        case::CASES,
+        peer::{command_line, test_job},
+    };
+
+    #[test]
+    fn a_recorded_run_is_read() {
+        let places = Places { built: PathBuf::new(), bench: PathBuf::new() };
+        let recorded = include_str!("../../peers/recorded/wrk.txt");
+        let counts = Wrk.counts(recorded, &test_job(&CASES[0], &places)).unwrap();
+        assert_eq!(counts.failed, 0);
+        assert!(counts.succeeded > 10_000);
+        assert!(counts.seconds > 0.9 && counts.seconds < 1.2);
+        assert!(counts.latency.p50_us < counts.latency.p999_us);
+    }
+
+    #[test]
+    fn cases_become_flags() {
+        assert_eq!(
+            command_line(&Wrk, "post").unwrap(),
+            "--threads 1 --latency --connections 64 --duration 5s \
+             --script bench/peers/wrk/report.lua http://127.0.0.1:1/ -- 1024"
+        );
+        assert!(command_line(&Wrk, "close").unwrap().ends_with("-- 0 close"));
+        assert_eq!(command_line(&Wrk, "scenario").unwrap_err(), "wrk has no scenarios");
+    }
+}
