@@ -1,12 +1,12 @@
 //! Which CPUs carry shards: the reading of `--cores` against the CPUs that the process may use.
 //!
-//! Only CPUs of the affinity mask count, so that `taskset`, cgroups and batch systems are obeyed, and
-//! a wish that cannot be granted is an error and not a smaller test.
+//! Only CPUs of the affinity mask count, so that `taskset`, cgroups and batch systems are obeyed,
+//! and a wish that cannot be granted is an error and not a smaller test.
 
 use std::{collections::BTreeSet, fmt, fs, str::FromStr, thread};
 
-/// From how many CPUs on one is left to the control plane. Below, a quarter or more of the load that
-/// the host can make would be given away for a thread that is nearly idle.
+/// From how many CPUs on one is left to the control plane. Below, a quarter or more of the load
+/// that the host can make would be given away for a thread that is nearly idle.
 const CONTROL_CPU_FROM: usize = 4;
 
 /// The largest CPU number that is believed; `0-4000000000` is a slip and would fill the memory.
@@ -50,13 +50,13 @@ enum ErrorKind {
 
 /// The CPUs that shards are to be pinned to, in ascending order for counts and as given for lists.
 ///
-/// `available` is the affinity mask in ascending order, as [`available`] returns it. The CPU left to
-/// the control plane is the first one, where interrupts and the system's own work gather; a count
-/// spares it too, if there are more CPUs than asked for.
+/// `available` is the affinity mask in ascending order, as [`available()`] returns it. The CPU that
+/// is left to the control plane is the first one, where interrupts and the system's own work
+/// gather; a count spares it too, if there are more CPUs than asked for.
 ///
 /// # Errors
-/// If more CPUs are asked for than there are, if one of a list is not in the mask or is named twice,
-/// or if none is left over.
+/// If more CPUs are asked for than there are, if one of a list is not in the mask or is named
+/// twice, or if none is left over.
 pub fn place(choice: &CoreChoice, available: &[usize]) -> Result<Vec<usize>, PlacementError> {
     let last = |n_cpus: usize| available[available.len() - n_cpus..].to_vec();
     let cpus = match choice {
@@ -79,8 +79,8 @@ pub fn place(choice: &CoreChoice, available: &[usize]) -> Result<Vec<usize>, Pla
 
 /// The CPUs that this thread may run on, in ascending order: its affinity mask.
 ///
-/// Read from `/proc`. Where that is not mounted, CPUs are counted from zero, as many as the standard
-/// library thinks there are.
+/// Read from `/proc`. Where that is not mounted, CPUs are counted from zero, as many as the
+/// standard library thinks there are.
 pub fn available() -> Vec<usize> {
     fs::read_to_string("/proc/thread-self/status")
         .ok()
@@ -101,7 +101,8 @@ pub fn format_list(cpus: &[usize]) -> String {
 impl FromStr for CoreChoice {
     type Err = PlacementError;
 
-    /// Reads `auto`, a count, or a list of CPUs and ranges. Whether they can be had is for [`place`].
+    /// Reads `auto`, a count, or a list of CPUs and ranges. Whether they can be had is for
+    /// [`place`].
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let unreadable = || ErrorKind::Unreadable { text: text.to_owned() }.into();
         match text.trim() {

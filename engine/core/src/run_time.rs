@@ -1,7 +1,7 @@
 //! Timespans as Locust's users write them: `20`, `20s`, `3m`, `2h`, `1h20m`, `3h30m10s`.
 //!
-//! Humantime reads the units. What this adds is Locust's bare number of seconds, and a refusal: `3M`
-//! is three months to humantime and was meant as three minutes by whoever typed it.
+//! Humantime reads the units. What this adds is Locust's bare number of seconds, and a refusal:
+//! `3M` is three months to humantime and was meant as three minutes by whoever typed it.
 
 use std::{fmt, time::Duration};
 

@@ -7,6 +7,11 @@
 //! Taking a class with weight `w` for the (k+1)th time changes the divergence by
 //! `w * log2((w + k) / (w + k + 1))`; the smallest goes first. Starting from `w` users instead of
 //! none keeps the logarithm finite. (Locust, `locust/dispatch.py`, `_kl_generator`.)
+//!
+//! In the terms of apportionment this is a divisor method, close to Webster's. With whole weights
+//! each full cycle has exactly the weights. In between, a share is at most one user off with up to
+//! three classes, and further with more: where one large class stands beside many small ones, the
+//! small ones come in a row.
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -183,8 +188,6 @@ mod tests {
         assert_eq!(order(&[]).next(), None);
     }
 
-    /// Locust's order is a divisor method in the terms of apportionment, close to Webster's: with up
-    /// to three classes no share is off by a whole user, with more it is exact over a full cycle.
     fn weights(n_classes: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<u32>> {
         prop::collection::vec(1..60u32, n_classes)
     }

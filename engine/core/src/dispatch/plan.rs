@@ -107,8 +107,9 @@ impl Dispatcher {
     /// What to do next, or `None` once the target is reached or nothing leads to it.
     ///
     /// A new target gives at least one batch, if only an empty one. Users that ended by themselves
-    /// are replaced by whatever batch comes next; after `None`, only [`shard_lost`](Self::shard_lost),
-    /// [`shard_back`](Self::shard_back) and [`retarget`](Self::retarget) can bring one.
+    /// are replaced by whatever batch comes next; after `None`, only
+    /// [`shard_lost`](Self::shard_lost), [`shard_back`](Self::shard_back) and
+    /// [`retarget`](Self::retarget) can bring one.
     pub fn next_batch(&mut self) -> Option<Batch> {
         if !self.is_new_target && self.is_done() {
             return None;

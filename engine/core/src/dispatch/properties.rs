@@ -238,7 +238,10 @@ proptest! {
         let classes: Vec<ClassSpec> = weighted
             .chain([(1.0, n_fixed)])
             .zip(NAMES)
-            .map(|((weight, fixed_count), name)| ClassSpec { name: name.into(), weight, fixed_count })
+            .map(|((weight, fixed_count), name)| {
+                let name = name.to_owned();
+                ClassSpec { name, weight, fixed_count }
+            })
             .collect();
         let mut shards = Shards::new(&classes, 3);
         shards.ramp(target_users, 7.0);

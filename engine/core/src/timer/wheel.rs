@@ -1,4 +1,4 @@
-//! A hierarchical timing wheel: every deadline of one shard, from a user's pause to a request's timeout.
+//! A hierarchical timing wheel: every deadline of one shard, from pauses to request timeouts.
 //!
 //! A request inserts a timeout and cancels it a moment later, so both must cost a few nanoseconds
 //! whether ten timers are pending or a million, and neither may allocate. A heap pays `log n` and a
@@ -6,11 +6,11 @@
 //! tick: a timer never fires early and fires at most one tick late.
 //!
 //! A tick is read as a number in base 64. A timer hangs in the level of the highest digit in which
-//! its tick differs from the wheel's, in the slot of that digit. So the slots of a level are in order
-//! of time without wrapping, every timer of a level is due before any of the levels above, and the
-//! first set bit of the first occupied level is what happens next. When the wheel reaches a slot of
-//! an upper level, the slot's timers are dealt out again to the levels below (the cascade); timers
-//! that are cancelled before never pay for that. The levels cover the whole range of `u64`
+//! its tick differs from the wheel's, in the slot of that digit. So the slots of a level are in
+//! order of time without wrapping, every timer of a level is due before any of the levels above,
+//! and the first set bit of the first occupied level is what happens next. When the wheel reaches a
+//! slot of an upper level, the slot's timers are dealt out again to the levels below (the cascade);
+//! timers that are cancelled before never pay for that. The levels cover the whole range of `u64`
 //! nanoseconds: what other wheels keep in an overflow list hangs in the top level here.
 //!
 //! George Varghese and Tony Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 7.
@@ -42,7 +42,6 @@ pub(crate) struct Wheel<T> {
     entries: Vec<Entry<T>>,
     /// The first unused entry; the others follow by `next`.
     free: u32,
-    n_timers: usize,
 }
 
 /// Names one timer of one wheel. It outlives its timer harmlessly: a key that has fired or has been
@@ -53,7 +52,8 @@ pub(crate) struct TimerKey {
     generation: u32,
 }
 
-/// The timers of one slot, first in first out, so that equal deadlines fire in the order of insertion.
+/// The timers of one slot, first in first out, so that equal deadlines fire in the order of
+/// insertion.
 #[derive(Clone, Copy)]
 struct Slot {
     head: u32,
@@ -80,13 +80,7 @@ impl<T> Wheel<T> {
             slots: [Slot::EMPTY; LEVELS * SLOTS],
             entries: Vec::new(),
             free: NIL,
-            n_timers: 0,
         }
-    }
-
-    /// How many timers are pending.
-    pub(crate) fn len(&self) -> usize {
-        self.n_timers
     }
 
     /// Has `value` fire at `deadline_ns`, or with the next [`advance`](Self::advance) if that has
@@ -97,7 +91,6 @@ impl<T> Wheel<T> {
         let tick = deadline_ns.div_ceil(TICK_NS).max(self.tick);
         let key = self.occupy(tick, value);
         self.link(key.index);
-        self.n_timers += 1;
         key
     }
 
@@ -129,8 +122,8 @@ impl<T> Wheel<T> {
         self.first_slot().map(|(_, tick)| tick.saturating_mul(TICK_NS))
     }
 
-    /// Moves the clock to `now_ns` and fires what is due, tick by tick and within a tick in order of
-    /// insertion. A clock that goes backwards is taken to stand still.
+    /// Moves the clock to `now_ns` and fires what is due, tick by tick and within a tick in order
+    /// of insertion. A clock that goes backwards is taken to stand still.
     pub(crate) fn advance(&mut self, now_ns: u64, fire: &mut impl FnMut(T)) {
         let now_tick = (now_ns >> TICK_BITS).max(self.tick);
         while let Some((place, tick)) = self.first_slot()
@@ -212,7 +205,6 @@ impl<T> Wheel<T> {
         entry.generation = entry.generation.wrapping_add(1);
         entry.next = self.free;
         self.free = index;
-        self.n_timers -= 1;
         entry.value.take()
     }
 
@@ -280,6 +272,13 @@ mod model;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl<T> Wheel<T> {
+        /// How many timers are pending. Nothing but a test asks, so that no insertion has to count.
+        pub(super) fn len(&self) -> usize {
+            self.entries.iter().filter(|entry| entry.value.is_some()).count()
+        }
+    }
 
     pub(super) fn advance<T>(wheel: &mut Wheel<T>, now_ns: u64) -> Vec<T> {
         let mut fired = Vec::new();
