@@ -156,6 +156,11 @@ impl Snapshot {
         self.start_unix_ns = self.start_unix_ns.min(other.start_unix_ns);
     }
 
+    /// Forgets how a shard numbered its entries. A shard that was started again numbers anew.
+    pub fn forget_names(&mut self, shard: usize) {
+        self.names.remove(&shard);
+    }
+
     /// Counts an error or a panic of a task.
     pub fn add_exception(&mut self, exception: ExceptionStats) {
         let key = format!("{}\n{}", exception.message, exception.trace);
@@ -268,9 +273,23 @@ impl EntryStats {
     /// Adds another entry's statistics.
     pub fn merge(&mut self, other: &EntryStats) {
         self.total.merge(&other.total);
-        for &second in &other.seconds {
-            self.add_second(second);
+        // Both are sorted. Adding one second after the other would search for each.
+        let ours = std::mem::take(&mut self.seconds);
+        let mut theirs = other.seconds.iter().copied().peekable();
+        for second in ours {
+            while let Some(earlier) = theirs.next_if(|their| their.unix_s < second.unix_s) {
+                self.seconds.push_back(earlier);
+            }
+            self.seconds.push_back(second);
+            if let Some(same) = theirs.next_if(|their| their.unix_s == second.unix_s) {
+                let second = self.seconds.back_mut().expect("just pushed");
+                second.n_requests += same.n_requests;
+                second.n_failures += same.n_failures;
+            }
         }
+        self.seconds.extend(theirs);
+        let n_old = self.seconds.len().saturating_sub(SECONDS_MAX);
+        self.seconds.drain(..n_old);
     }
 
     /// The response time, in nanoseconds, that this share of the timed requests did not exceed;

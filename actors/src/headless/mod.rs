@@ -1,0 +1,14 @@
+//! A whole run without a user interface: start, tables, signals, run time, report, exit code.
+
+mod generator;
+mod options;
+mod outcome;
+mod progress;
+mod run;
+mod signals;
+
+pub use generator::warnings as generator_warnings;
+pub use options::HeadlessOptions;
+pub use outcome::Outcome;
+pub use progress::LogWriter;
+pub use run::run;

@@ -1,0 +1,186 @@
+//! Drives a run from its start to its report.
+
+use super::{
+    options::HeadlessOptions,
+    outcome::{Outcome, exit_code, remarks},
+    progress::{Glance, Progress, above_progress},
+    signals::Signals,
+};
+use crate::{
+    error::Error,
+    report::{Console, Json, Rates, Report},
+    runner::{Control, Finished, LocalRunner, RunnerConfig, State},
+};
+use hatchery_core::clock::{NS_PER_S, unix_now_ns};
+use rustix::termios::tcgetwinsize;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+use tokio::{
+    runtime,
+    time::{self, Instant, MissedTickBehavior},
+};
+use tracing::{error, info, warn};
+
+/// How often the table is printed: Locust's `CONSOLE_STATS_INTERVAL_SEC`.
+const TABLE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often the progress line changes.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Runs a test to its end and prints what Locust prints: log lines through `tracing`, tables on
+/// standard error as Locust's logger does, JSON on standard output. Only the exit is left to the
+/// caller, by [`Outcome::exit_code`].
+///
+/// The test ends with its run time, on Ctrl-C or SIGTERM, when a user asks for it, or when the
+/// engine breaks. A second signal kills the users that are still at their last task; a third does
+/// not wait for their `on_stop` hooks either.
+///
+/// # Errors
+/// The run could not begin: exit with [`USAGE`](crate::exit_codes::USAGE).
+pub fn run(config: RunnerConfig, options: &HeadlessOptions) -> Result<Outcome, Error> {
+    let spin = config.common.spin;
+    let runner = LocalRunner::launch(config)?;
+    let driven = drive(&runner, options);
+    runner.quit();
+    driven?;
+    let finished = runner.finished().ok_or_else(Error::gone)?;
+    let exit_code = conclude(finished, spin, options);
+    Ok(Outcome { exit_code, snapshot: runner.stats(), loads: finished.loads.clone() })
+}
+
+/// Starts the test and waits for its end, on this thread.
+fn drive(runner: &LocalRunner, options: &HeadlessOptions) -> Result<(), Error> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Error::control)?.block_on(async {
+        let mut signals = Signals::new().map_err(Error::control)?;
+        match options.run_time {
+            Some(run_time) => info!("Run time limit set to {} seconds", seconds(run_time)),
+            None => info!("No run time limit set, use CTRL+C to interrupt"),
+        }
+        let control = runner.control();
+        control.start(options.user_count, options.hatch_rate, false).await?;
+        until_stopped(control, &mut signals, options).await;
+        Ok(())
+    })
+}
+
+/// Waits until the test has stopped, whatever stops it, and shows how it goes meanwhile.
+async fn until_stopped(control: &Control, signals: &mut Signals, options: &HeadlessOptions) {
+    let start = Instant::now();
+    let progress = Progress::start(options.run_time);
+    let mut status = control.status();
+    // A table at the very start would be empty.
+    let mut tables = interval(start + TABLE_INTERVAL, TABLE_INTERVAL);
+    let mut glances = interval(start + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    let limit = time::sleep(options.run_time.unwrap_or(Duration::MAX));
+    tokio::pin!(limit);
+    let mut out_of_time = false;
+    let mut n_signals = 0;
+    loop {
+        tokio::select! {
+            changed = status.changed() => {
+                if changed.is_err() || status.borrow_and_update().state == State::Stopped {
+                    return;
+                }
+            }
+            name = signals.next() => {
+                n_signals += 1;
+                signalled(control, name, n_signals);
+            }
+            () = &mut limit, if !out_of_time => {
+                out_of_time = true;
+                info!("--run-time limit reached, shutting down");
+                control.begin_stop();
+            }
+            _ = tables.tick(), if !options.only_summary && !options.json => {
+                print_current(control).await;
+            }
+            _ = glances.tick(), if progress.is_shown() => {
+                let now_unix_ns = unix_now_ns();
+                if let Ok(glance) = control.look(move |s| Glance::of(s, now_unix_ns)).await {
+                    progress.show(start.elapsed(), control.user_count(), glance);
+                }
+            }
+        }
+    }
+}
+
+fn interval(start: Instant, period: Duration) -> time::Interval {
+    let mut interval = time::interval_at(start, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    interval
+}
+
+fn signalled(control: &Control, name: &str, n_signals: u32) {
+    match n_signals {
+        1 => {
+            info!("got {name}, stopping the users; once more kills them");
+            control.begin_stop();
+        }
+        _ => {
+            warn!("got {name} again, no longer waiting for the users");
+            control.hurry();
+        }
+    }
+}
+
+async fn print_current(control: &Control) {
+    let console = console();
+    let rates = Rates::Current { now_unix_s: unix_now_ns() / NS_PER_S };
+    if let Ok(table) = control.look(move |snapshot| console.stats_table(snapshot, rates)).await {
+        print(&table);
+    }
+}
+
+/// The last log lines, the report and the exit code.
+fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) -> i32 {
+    let exit_code = exit_code(finished, options.exit_code_on_error);
+    info!("Shutting down (exit code {exit_code})");
+    report(finished, options.json);
+    let (errors, warnings) = remarks(finished, spin);
+    for line in errors {
+        error!("{line}");
+    }
+    for line in warnings {
+        warn!("{line}");
+    }
+    exit_code
+}
+
+fn report(finished: &Finished, json: bool) {
+    let mut text = vec![];
+    let format: &dyn Report = if json { &Json } else { &console() };
+    let written = format.write(&finished.snapshot, &mut text).and_then(|()| match json {
+        true => io::stdout().write_all(&text).and_then(|()| io::stdout().flush()),
+        false => io::stderr().write_all(&text),
+    });
+    match written {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => error!("failed to print the {} report: {error}", format.name()),
+        Ok(()) => {}
+    }
+}
+
+/// Prints above the progress line. A standard error that is closed is nobody's error.
+fn print(text: &str) {
+    let _ = above_progress(|| io::stderr().write_all(text.as_bytes()));
+}
+
+/// Tables as wide as the terminal allows.
+fn console() -> Console {
+    match tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => Console::for_columns(usize::from(size.ws_col)),
+        _ => Console::WIDE,
+    }
+}
+
+/// Whole seconds without decimals, as Locust logs them.
+fn seconds(duration: Duration) -> String {
+    match duration.subsec_nanos() {
+        0 => duration.as_secs().to_string(),
+        _ => duration.as_secs_f64().to_string(),
+    }
+}

@@ -1,0 +1,311 @@
+//! Carries out what [`step`](super::state::step) decides.
+
+use super::{
+    events::{RunnerEvent, Status},
+    state::{Deed, Happening, State, step},
+};
+use crate::{
+    error::Error,
+    hatcher::{Hatcher, ToHatcher, all_done, flush_all},
+    stats::{StatsActor, ToStats},
+    supervisor::{CoreSupervisor, ToSupervisor},
+};
+use actix::{
+    fut::{ActorFutureExt, WrapFuture},
+    prelude::{Actor, Addr, AsyncContext, Context, Handler, Message},
+};
+use std::{collections::BTreeMap, error, sync::Arc};
+use tokio::sync::{broadcast, oneshot, watch};
+use tracing::{error, info, warn};
+
+/// The answer to a start.
+pub(crate) type StartReply = oneshot::Sender<Result<(), Error>>;
+
+/// Everything that happens to the [`Runner`].
+pub(crate) enum ToRunner {
+    /// Reply once every shard is ready, or the first has failed.
+    AwaitShards { reply: oneshot::Sender<Result<(), Error>> },
+    /// Head for a number of users; with `wait`, reply once they are there.
+    Start { user_count: u32, hatch_rate: f64, wait: bool, reply: StartReply },
+    /// End the test; `done` is dropped when it has ended.
+    Stop { done: oneshot::Sender<()> },
+    /// Cut short the waiting for users that are ending.
+    Hurry,
+    /// Begin the statistics anew; `done` is dropped when every shard has.
+    ResetStats { done: oneshot::Sender<()> },
+    /// From the hatcher: the ramp is complete.
+    Hatched { job: u64, by_class: Vec<(String, u32)> },
+    /// From a supervisor: the shard takes commands.
+    ShardUp { shard: usize },
+    /// From a supervisor: the shard died and is being started again.
+    ShardLost { shard: usize, reason: String },
+    /// From a supervisor: the shard is not started again.
+    ShardFailed { error: Error },
+    /// From a supervisor: the shard's live users by class.
+    Users { shard: usize, n_users: Vec<u32> },
+    /// From a shard: a user asked for the end of the test.
+    StopTest { shard: usize, error: Option<String> },
+}
+
+impl Message for ToRunner {
+    type Result = ();
+}
+
+/// Holds the state of the test.
+pub(crate) struct Runner {
+    pub(super) supervisors: Vec<Addr<CoreSupervisor>>,
+    pub(super) hatcher: Addr<Hatcher>,
+    pub(super) stats: Addr<StatsActor>,
+    /// Whether the statistics begin anew when all users were hatched.
+    pub(super) reset_stats: bool,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) events: broadcast::Sender<RunnerEvent>,
+
+    pub(super) up: Vec<bool>,
+    pub(super) awaiting_shards: Vec<oneshot::Sender<Result<(), Error>>>,
+    pub(super) failed: Option<Error>,
+    pub(super) n_users: Vec<u32>,
+    pub(super) epoch: u32,
+    /// The ramp last asked for; what an older one reports comes too late.
+    pub(super) job: u64,
+    pub(super) awaiting_hatched: Vec<StartReply>,
+    pub(super) awaiting_stopped: Vec<oneshot::Sender<()>>,
+}
+
+impl Runner {
+    fn state(&self) -> State {
+        self.status.borrow().state
+    }
+
+    /// Takes the step that something leads to, and says what is to be done.
+    fn step(&mut self, happening: Happening) -> Deed {
+        let from = self.state();
+        let (to, deed) = step(from, happening);
+        if to != from {
+            self.status.send_modify(|status| status.state = to);
+            self.tell(RunnerEvent::State { from, to });
+        }
+        deed
+    }
+
+    fn tell(&self, event: RunnerEvent) {
+        // Nobody needs to listen.
+        let _ = self.events.send(event);
+    }
+
+    fn order_all(&self, order: impl Fn() -> ToSupervisor) {
+        self.supervisors.iter().for_each(|supervisor| supervisor.do_send(order()));
+    }
+
+    fn start(&mut self, user_count: u32, hatch_rate: f64, wait: bool, reply: StartReply) {
+        let fatal = self.status.borrow().fatal.clone();
+        if let Some(reason) = fatal {
+            let _ = reply.send(Err(Error::broken(&reason)));
+            return;
+        }
+        match self.step(Happening::Start) {
+            Deed::Refuse => {
+                let _ = reply.send(Err(Error::stopping()));
+                return;
+            }
+            Deed::Begin => self.begin_test(),
+            _ => {}
+        }
+        info!("Ramping to {user_count} users at a rate of {hatch_rate:.2} per second");
+        self.job += 1;
+        self.hatcher.do_send(ToHatcher::Hatch { job: self.job, user_count, hatch_rate });
+        match wait {
+            true => self.awaiting_hatched.push(reply),
+            false => drop(reply.send(Ok(()))),
+        }
+    }
+
+    fn begin_test(&mut self) {
+        self.status.send_modify(|status| status.stop_test_error = None);
+        self.epoch += 1;
+        let epoch = self.epoch;
+        self.stats.do_send(ToStats::Reset { epoch });
+        self.order_all(|| ToSupervisor::TestStart { epoch });
+    }
+
+    fn hatched(&mut self, job: u64, by_class: Vec<(String, u32)>, cx: &mut Context<Runner>) {
+        if job != self.job || self.step(Happening::Hatched) != Deed::Complete {
+            return;
+        }
+        let user_count = by_class.iter().map(|(_, n_users)| n_users).sum();
+        info!("All users spawned: {} ({user_count} total users)", by_class_json(&by_class));
+        if self.reset_stats {
+            info!("Resetting stats");
+            self.reset_stats(oneshot::channel().0, cx);
+        }
+        self.tell(RunnerEvent::HatchComplete { user_count, by_class });
+        for reply in self.awaiting_hatched.drain(..) {
+            let _ = reply.send(Ok(()));
+        }
+    }
+
+    fn reset_stats(&mut self, done: oneshot::Sender<()>, cx: &mut Context<Runner>) {
+        self.epoch += 1;
+        let epoch = self.epoch;
+        self.stats.do_send(ToStats::Reset { epoch });
+        self.order_all(|| ToSupervisor::ResetStats { epoch });
+        self.tell(RunnerEvent::StatsReset);
+        let flushed = all_done(flush_all(&self.supervisors));
+        cx.spawn(flushed.into_actor(self).map(|(), _, _| drop(done)));
+    }
+
+    fn stop(&mut self, done: Option<oneshot::Sender<()>>, cx: &mut Context<Runner>) {
+        match self.step(Happening::Stop) {
+            Deed::EndUsers => {
+                self.awaiting_stopped.extend(done);
+                for reply in self.awaiting_hatched.drain(..) {
+                    let _ = reply.send(Err(Error::stopped()));
+                }
+                self.end_users(cx);
+            }
+            Deed::Await => self.awaiting_stopped.extend(done),
+            // `done` is dropped: there is no test to wait for.
+            _ => {}
+        }
+    }
+
+    fn end_users(&self, cx: &mut Context<Runner>) {
+        let (hatcher, supervisors) = (self.hatcher.clone(), self.supervisors.clone());
+        let ended = async move {
+            // Only when the hatcher has let go can no more users come.
+            let (done, halted) = oneshot::channel();
+            hatcher.do_send(ToHatcher::Halt { done });
+            all_done(vec![halted]).await;
+            let ended = supervisors.iter().map(|supervisor| {
+                let (done, ended) = oneshot::channel();
+                supervisor.do_send(ToSupervisor::EndAll { done });
+                ended
+            });
+            all_done(ended.collect()).await;
+            supervisors.iter().for_each(|supervisor| supervisor.do_send(ToSupervisor::TestStop));
+            // What `on_stop` hooks recorded belongs to the test.
+            all_done(flush_all(&supervisors)).await;
+        };
+        cx.spawn(ended.into_actor(self).map(|(), this, _| {
+            this.step(Happening::AllEnded);
+            this.awaiting_stopped.clear();
+        }));
+    }
+
+    fn shard_up(&mut self, shard: usize) {
+        self.up[shard] = true;
+        self.hatcher.do_send(ToHatcher::ShardBack { shard });
+        self.answer_awaiting_shards();
+    }
+
+    fn answer_awaiting_shards(&mut self) {
+        if self.failed.is_none() && !self.up.iter().all(|&up| up) {
+            return;
+        }
+        for reply in self.awaiting_shards.drain(..) {
+            let _ = reply.send(self.failed.take().map_or(Ok(()), Err));
+        }
+    }
+
+    fn shard_failed(&mut self, error: Error, cx: &mut Context<Runner>) {
+        let text: Arc<str> = with_causes(&error).into();
+        if self.awaiting_shards.is_empty() {
+            error!("{text}; the test ends here");
+        }
+        self.status.send_if_modified(|status| {
+            let first = status.fatal.is_none();
+            status.fatal.get_or_insert_with(|| text.clone());
+            first
+        });
+        self.tell(RunnerEvent::Fatal { error: text });
+        self.failed.get_or_insert(error);
+        self.answer_awaiting_shards();
+        self.stop(None, cx);
+    }
+
+    fn set_users(&mut self, shard: usize, n_users: &[u32]) {
+        self.n_users[shard] = n_users.iter().sum();
+        let user_count = self.n_users.iter().sum();
+        self.status.send_modify(|status| status.user_count = user_count);
+        self.tell(RunnerEvent::Users { user_count });
+    }
+
+    fn stop_test(&mut self, shard: usize, error: Option<String>, cx: &mut Context<Runner>) {
+        // Many users may say so at once.
+        if matches!(self.state(), State::Hatching | State::Running) {
+            match &error {
+                Some(text) => error!("a user of shard {shard} stops the test: {text}"),
+                None => warn!("a user of shard {shard} stops the test"),
+            }
+            let text = error.as_deref().map(Arc::from);
+            self.status.send_modify(|status| status.stop_test_error = text);
+            self.tell(RunnerEvent::StopTest { shard, error });
+            self.stop(None, cx);
+        }
+    }
+}
+
+impl Actor for Runner {
+    type Context = Context<Runner>;
+}
+
+impl Handler<ToRunner> for Runner {
+    type Result = ();
+
+    fn handle(&mut self, message: ToRunner, cx: &mut Context<Runner>) {
+        match message {
+            ToRunner::AwaitShards { reply } => {
+                self.awaiting_shards.push(reply);
+                self.answer_awaiting_shards();
+            }
+            ToRunner::Start { user_count, hatch_rate, wait, reply } => {
+                self.start(user_count, hatch_rate, wait, reply);
+            }
+            ToRunner::Stop { done } => self.stop(Some(done), cx),
+            ToRunner::Hurry => self.order_all(|| ToSupervisor::Hurry),
+            ToRunner::ResetStats { done } => self.reset_stats(done, cx),
+            ToRunner::Hatched { job, by_class } => self.hatched(job, by_class, cx),
+            ToRunner::ShardUp { shard } => self.shard_up(shard),
+            ToRunner::ShardLost { shard, reason } => {
+                self.up[shard] = false;
+                self.hatcher.do_send(ToHatcher::ShardLost { shard });
+                self.tell(RunnerEvent::ShardLost { shard, reason });
+            }
+            ToRunner::ShardFailed { error } => self.shard_failed(error, cx),
+            ToRunner::Users { shard, n_users } => self.set_users(shard, &n_users),
+            ToRunner::StopTest { shard, error } => self.stop_test(shard, error, cx),
+        }
+    }
+}
+
+/// `{"A": 3, "B": 3}`, sorted by name, as Locust logs it.
+fn by_class_json(by_class: &[(String, u32)]) -> String {
+    let sorted: BTreeMap<_, _> = by_class.iter().map(|(name, n_users)| (name, n_users)).collect();
+    let cells: Vec<_> =
+        sorted.iter().map(|(name, n_users)| format!("{name:?}: {n_users}")).collect();
+    format!("{{{}}}", cells.join(", "))
+}
+
+/// An error and its causes on one line, for a log.
+pub(crate) fn with_causes(error: &dyn error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_logged_by_name_as_locust_does() {
+        let by_class = [("B".to_owned(), 3), ("A".to_owned(), 4)];
+        assert_eq!(by_class_json(&by_class), r#"{"A": 4, "B": 3}"#);
+        assert_eq!(by_class_json(&[]), "{}");
+    }
+}

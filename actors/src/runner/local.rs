@@ -1,0 +1,281 @@
+//! The runner of one process: shards as threads, and a handle for code that may block.
+
+use super::{
+    control::{Control, Plan},
+    events::{RunnerEvents, Status},
+    state::State,
+};
+use crate::{
+    error::Error,
+    shard::{Launch, Shard},
+    supervisor::ShardLoad,
+};
+use actix::System;
+use hatchery_core::{
+    dispatch::ClassSpec,
+    message::Command,
+    net::Resolver,
+    shard::{Common, Outbox, Setup, ShardHandle},
+    stats::{Delta, Snapshot},
+    user::Class,
+};
+use std::{
+    fmt, io,
+    rc::Rc,
+    sync::{Arc, Mutex, OnceLock, mpsc},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+};
+
+/// What a local runner is launched with.
+#[derive(Clone, Debug)]
+pub struct RunnerConfig {
+    /// What all shards have in common: the user classes, the host, the program's options.
+    pub common: Arc<Common>,
+    /// The CPU of each shard; there are as many shards as entries.
+    pub cpus: Vec<usize>,
+    /// How long users may go on with their task when they are stopped. `None` and zero kill them
+    /// at once, as Locust does without `--stop-timeout`.
+    pub stop_timeout: Option<Duration>,
+    /// Whether the statistics begin anew when all users were hatched: Locust's `--reset-stats`.
+    pub reset_stats: bool,
+}
+
+/// What is left of a run when its shards have ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) loads: Vec<ShardLoad>,
+    pub(crate) status: Status,
+}
+
+/// A runner whose shards are threads of this process. Clones are the same runner; several runners
+/// may follow one another in a process.
+///
+/// Its methods block the calling thread and must not be called from asynchronous code; that uses
+/// [`LocalRunner::control`]. When the last clone is dropped without [`LocalRunner::quit`], the
+/// runner quits in the background.
+#[derive(Clone)]
+pub struct LocalRunner {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    control: Control,
+    /// The control thread's runtime, to wait for its answers on other threads.
+    runtime: Handle,
+    quit: Arc<Notify>,
+    finished: Arc<OnceLock<Finished>>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl LocalRunner {
+    /// Starts the control thread and the shards, and returns when every shard is ready.
+    ///
+    /// # Errors
+    /// There is no class to run, a thread could not be made, or a shard could not start: the
+    /// first such error, with everything shut down again.
+    pub fn launch(config: RunnerConfig) -> Result<LocalRunner, Error> {
+        let plan = Plan {
+            classes: config.common.classes.iter().map(class_spec).collect(),
+            stop_timeout: config.stop_timeout,
+            reset_stats: config.reset_stats,
+        };
+        let RunnerConfig { common, cpus, .. } = config;
+        LocalRunner::launch_with(plan, move || LocalShards::new(common, cpus))
+    }
+
+    /// Starts the control thread, and on it whatever makes the shards.
+    pub(crate) fn launch_with<L: Launch + 'static>(
+        plan: Plan,
+        make_launch: impl FnOnce() -> io::Result<L> + Send + 'static,
+    ) -> Result<LocalRunner, Error> {
+        let (tx, rx) = mpsc::channel();
+        let quit = Arc::new(Notify::new());
+        let finished = Arc::new(OnceLock::new());
+        let (quit_asked, finished_tx) = (quit.clone(), finished.clone());
+        let body = move || {
+            System::new().block_on(async move {
+                let launched = match make_launch() {
+                    Ok(launch) => Control::launch(plan, Rc::new(launch)).await,
+                    Err(error) => Err(Error::control(error)),
+                };
+                let control = match launched {
+                    Ok(control) => control,
+                    Err(error) => {
+                        let _ = tx.send(Err(error));
+                        return;
+                    }
+                };
+                let _ = tx.send(Ok((control.clone(), Handle::current())));
+                quit_asked.notified().await;
+                let _ = finished_tx.set(control.shut_down().await);
+            });
+        };
+        let thread = thread::Builder::new().name("control".to_owned()).spawn(body);
+        let thread = thread.map_err(Error::control)?;
+        let answer = rx.recv().unwrap_or_else(|_| Err(Error::gone()));
+        let (control, runtime) = match answer {
+            Ok(parts) => parts,
+            Err(error) => {
+                let _ = thread.join();
+                return Err(error);
+            }
+        };
+        let thread = Mutex::new(Some(thread));
+        Ok(LocalRunner { inner: Arc::new(Inner { control, runtime, quit, finished, thread }) })
+    }
+
+    /// The same runner for asynchronous code.
+    pub fn control(&self) -> &Control {
+        &self.inner.control
+    }
+
+    /// The control thread's answer; `None` if it has ended.
+    fn wait<T, F>(&self, ask: impl FnOnce(Control) -> F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let (tx, rx) = oneshot::channel();
+        let answer = ask(self.inner.control.clone());
+        self.inner.runtime.spawn(async move {
+            let _ = tx.send(answer.await);
+        });
+        rx.blocking_recv().ok()
+    }
+
+    /// Heads for `user_count` users: see [`Control::start`].
+    ///
+    /// # Errors
+    /// Those of [`Control::start`].
+    pub fn start(&self, user_count: u32, hatch_rate: f64, wait: bool) -> Result<(), Error> {
+        let answer = self
+            .wait(move |control| async move { control.start(user_count, hatch_rate, wait).await });
+        answer.unwrap_or_else(|| Err(Error::gone()))
+    }
+
+    /// Ends the test and returns when all users have ended: see [`Control::stop`].
+    pub fn stop(&self) {
+        self.wait(|control| async move { control.stop().await });
+    }
+
+    /// Stops the test, has every shard hand over its last sample, and ends all threads. Locust's
+    /// `Runner.quit`. Statistics can still be read afterwards; nothing can be started.
+    pub fn quit(&self) {
+        self.inner.quit.notify_one();
+        // Held while joining, so that a second caller returns when the first does.
+        let mut thread = self.inner.thread.lock().expect("no holder of this lock panics");
+        if let Some(thread) = thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    /// Live users, those that are stopping included. Locust's `Runner.user_count`.
+    pub fn user_count(&self) -> u32 {
+        self.inner.control.user_count()
+    }
+
+    /// Where the test is.
+    pub fn state(&self) -> State {
+        self.inner.control.state()
+    }
+
+    /// A copy of the statistics with everything recorded until now, or until the end if the runner
+    /// has quit.
+    pub fn stats(&self) -> Snapshot {
+        if let Some(Ok(snapshot)) = self.wait(|control| async move { control.stats().await }) {
+            return snapshot;
+        }
+        let mut copy = Snapshot::default();
+        if let Some(finished) = self.inner.finished.get() {
+            copy = Snapshot::new(finished.snapshot.start_unix_ns);
+            copy.merge(&finished.snapshot);
+        }
+        copy
+    }
+
+    /// Forgets all samples recorded so far: see [`Control::reset_stats`].
+    pub fn reset_stats(&self) {
+        self.wait(|control| async move { control.reset_stats().await });
+    }
+
+    /// The events from now on.
+    pub fn subscribe(&self) -> RunnerEvents {
+        self.inner.control.subscribe()
+    }
+
+    /// What is left after [`LocalRunner::quit`].
+    pub(crate) fn finished(&self) -> Option<&Finished> {
+        self.inner.finished.get()
+    }
+}
+
+impl fmt::Debug for LocalRunner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalRunner").field("control", &self.inner.control).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Waiting for the end might not be allowed where the last clone is dropped.
+        self.quit.notify_one();
+    }
+}
+
+fn class_spec(class: &Class) -> ClassSpec {
+    ClassSpec {
+        name: class.name().to_owned(),
+        weight: f64::from(class.weight()),
+        fixed_count: class.fixed_count(),
+    }
+}
+
+/// Shards as threads of this process.
+struct LocalShards {
+    common: Arc<Common>,
+    cpus: Vec<usize>,
+    resolver: Resolver,
+}
+
+impl LocalShards {
+    fn new(common: Arc<Common>, cpus: Vec<usize>) -> io::Result<LocalShards> {
+        Ok(LocalShards { common, cpus, resolver: Resolver::start()? })
+    }
+}
+
+impl Launch for LocalShards {
+    fn n_shards(&self) -> usize {
+        self.cpus.len()
+    }
+
+    fn launch(&self, shard: usize, outbox: Outbox) -> io::Result<Box<dyn Shard>> {
+        let handle = ShardHandle::start(Setup {
+            shard,
+            cpu: self.cpus[shard],
+            common: self.common.clone(),
+            outbox,
+            resolver: self.resolver.clone(),
+        })?;
+        Ok(Box::new(handle))
+    }
+}
+
+impl Shard for ShardHandle {
+    fn send(&self, command: Command) {
+        ShardHandle::send(self, command);
+    }
+
+    fn recycle(&self, delta: Delta) {
+        ShardHandle::recycle(self, delta);
+    }
+
+    fn join(self: Box<Self>) {
+        ShardHandle::join(*self);
+    }
+}

@@ -1,0 +1,14 @@
+//! The runner: the state of a test, and the handles by which a program moves it.
+
+mod actor;
+mod control;
+mod events;
+mod local;
+mod state;
+
+pub(crate) use actor::{Runner, ToRunner};
+pub use control::Control;
+pub use events::{RunnerEvent, RunnerEvents, Status};
+pub(crate) use local::Finished;
+pub use local::{LocalRunner, RunnerConfig};
+pub use state::State;
