@@ -1,1 +1,3 @@
 //! Helpers for the behaviour tests in `it/`.
+
+pub mod stage;

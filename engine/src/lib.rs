@@ -1,1 +1,26 @@
-//! Skeleton.
+//! Locust's load-testing API in Rust, on a thread-per-core engine.
+//!
+//! A program is a locustfile: [`User`] types with tasks, and a `main` that hands them to
+//! [`Program`]. It compiles to one binary that carries the whole command line.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("hatchery needs Linux: its I/O is built on io_uring (kernel 5.19 or later)");
+
+pub use hatchery_core::{
+    events::{EventHook, Events, RequestEvent, TestStart, TestStop, UserError},
+    shard::{Shard, Ticket},
+    stats::{Failure, Snapshot},
+    user::{
+        Choice, Class, Cx, Exit, Leaf, Root, Spawn, Table, TagFilter, TaskResult, TaskSet, Tasks,
+        User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait, poisson,
+    },
+};
+pub use hatchery_macros::tasks;
+
+/// Everything a locustfile needs.
+pub mod prelude {
+    pub use crate::{
+        Choice, Cx, Events, Exit, Root, Spawn, Table, TaskResult, TaskSet, Tasks, User, Wait,
+        between, constant, constant_pacing, constant_throughput, custom_wait, poisson, tasks,
+    };
+}

@@ -1,1 +1,3 @@
-//! Behaviour of the whole, over real sockets.
+//! Behaviour of the whole: users on virtual time, real sockets, real programs.
+
+mod users;

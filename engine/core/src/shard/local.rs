@@ -17,6 +17,7 @@ use crate::{
 };
 use fastrand::Rng;
 use std::{
+    any::Any,
     borrow::Cow,
     cell::{Cell, RefCell, RefMut},
     error::Error,
@@ -42,6 +43,8 @@ pub struct Shard {
     recorder: RefCell<Recorder>,
     rng: RefCell<Rng>,
     users: RefCell<Users>,
+    /// What protocols keep per core, one value of a type of its own each.
+    locals: RefCell<Vec<Rc<dyn Any>>>,
     /// Tasks polled so far: how the pump knows whether anything ran since its last turn.
     n_polls: Cell<u64>,
     n_in_flight: Cell<u64>,
@@ -65,6 +68,7 @@ impl Shard {
             names: Names::new(resolver, inbox),
             recorder: RefCell::new(Recorder::new(shard)),
             users: RefCell::default(),
+            locals: RefCell::default(),
             n_polls: Cell::new(0),
             n_in_flight: Cell::new(0),
             tasks_left: Cell::new(u64::MAX),
@@ -144,6 +148,18 @@ impl Shard {
 
     pub(crate) fn report(&self, report: Report) {
         self.outbox.send(report);
+    }
+
+    /// The value of this type that the core's users share, made when it is first asked for: a
+    /// protocol's caches.
+    pub fn local<T: 'static>(self: &Rc<Self>, make: impl FnOnce(&Rc<Self>) -> T) -> Rc<T> {
+        let known =
+            self.locals.borrow().iter().find_map(|local| Rc::clone(local).downcast::<T>().ok());
+        known.unwrap_or_else(|| {
+            let local = Rc::new(make(self));
+            self.locals.borrow_mut().push(Rc::clone(&local) as Rc<dyn Any>);
+            local
+        })
     }
 
     /// Sleeps for so long.

@@ -191,7 +191,7 @@ impl Pump {
             Command::Stop { whom, how } => self.stop(whom, how),
             Command::ResetStats { epoch } => self.shard.recorder().reset(epoch),
             Command::Flush { token } => {
-                self.hand_over();
+                self.report();
                 self.shard.report(Report::Flushed { shard: self.shard.index(), token });
             }
             Command::Resolved(resolved) => self.shard.names.answer(resolved, self.shard.now_ns()),
@@ -241,6 +241,10 @@ impl Pump {
     /// Once a second: statistics, and a sign of life.
     fn pulse(&mut self, now_ns: u64) {
         self.next_pulse_ns = self.shard.clock().next_second_ns(now_ns);
+        self.report();
+    }
+
+    fn report(&mut self) {
         self.hand_over();
         let stall_max = Duration::from_nanos(std::mem::take(&mut self.stall_max_ns));
         let cpu = clock_gettime(ClockId::ThreadCPUTime);

@@ -44,6 +44,9 @@ pub struct Common {
     pub services: Vec<Service>,
     /// The program's own options, for `Spawn::options`.
     pub options: Arc<dyn Any + Send + Sync>,
+    /// What protocols want to know of the command line, one value of a type of its own each; see
+    /// [`Common::extension`].
+    pub extensions: Vec<Arc<dyn Any + Send + Sync>>,
     /// Start of the random sequences: the same seed and placement draw the same tasks.
     pub seed: u64,
     /// Poll for completions instead of sleeping when there is nothing to do.
@@ -64,11 +67,19 @@ impl Default for Common {
             listeners: vec![],
             services: vec![],
             options: Arc::new(()),
+            extensions: vec![],
             seed: 0,
             spin: false,
             paused_clock: false,
             unpinned: false,
         }
+    }
+}
+
+impl Common {
+    /// The extension of a type, if one was given.
+    pub fn extension<T: 'static>(&self) -> Option<&T> {
+        self.extensions.iter().find_map(|extension| extension.downcast_ref())
     }
 }
 
