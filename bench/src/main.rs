@@ -9,30 +9,29 @@ mod case;
 mod measure;
 mod peer;
 mod report;
+mod round;
 mod stats;
 mod target;
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use procfs::Current;
-use tempfile::TempDir;
 
 use crate::{
-    case::{CASES, Case},
-    measure::pinned,
-    peer::{Job, PEERS, Peer, Places},
-    report::{Report, Row, Sample, Settings, conclude, markdown},
-    target::{Kind, Target},
+    case::CASES,
+    peer::{PEERS, Peer, Places},
+    report::{Report, Settings, markdown},
+    round::Plan,
+    target::Kind,
 };
-
-/// How much longer than its load a generator may take: Locust imports Python for a second or two,
-/// and starts thousands of users slowly.
-const GRACE: Duration = Duration::from_secs(40);
-/// Files a generator opens beside its connections.
-const SPARE_FILES: u64 = 128;
 
 /// Run load generators side by side on one target and print medians and ratios.
 ///
@@ -72,18 +71,6 @@ struct Args {
     markdown: Option<PathBuf>,
 }
 
-/// What the arguments mean.
-struct Plan {
-    cases: Vec<&'static Case>,
-    peers: Vec<&'static dyn Peer>,
-    targets: Vec<Kind>,
-    rounds: u32,
-    seconds: u64,
-    generator_cpu: u32,
-    server_cpu: u32,
-    places: Places,
-}
-
 fn main() -> Result<()> {
     let args = Args::parse();
     let plan = Plan::new(&args)?;
@@ -91,7 +78,7 @@ fn main() -> Result<()> {
     let settings = plan.settings();
     let mut rows = Vec::new();
     for kind in &plan.targets {
-        rows.extend(run_target(&plan, *kind)?);
+        rows.extend(round::run_target(&plan, *kind)?);
     }
     let report = Report { settings, rows };
     let text = markdown::render(&report);
@@ -164,91 +151,6 @@ impl Plan {
     }
 }
 
-fn run_target(plan: &Plan, kind: Kind) -> Result<Vec<Row>> {
-    let dir = TempDir::new()?;
-    let target = Target::start(kind, plan.server_cpu, &plan.places, dir.path());
-    let mut rows = Vec::new();
-    for case in &plan.cases {
-        let fresh = plan.peers.iter().map(|peer| Row::new(kind.name(), case.name, peer.name()));
-        let mut of_case: Vec<Row> = fresh.collect();
-        match &target {
-            Ok(target) => run_case(plan, target, case, &mut of_case)?,
-            Err(error) => {
-                for row in &mut of_case {
-                    row.reason = Some(format!("no {} target: {error:#}", kind.name()));
-                }
-            }
-        }
-        conclude(&mut of_case);
-        rows.extend(of_case);
-    }
-    Ok(rows)
-}
-
-/// All rounds of one case: every peer takes its turn in each.
-fn run_case(plan: &Plan, target: &Target, case: &Case, rows: &mut [Row]) -> Result<()> {
-    for round in 1..=plan.rounds {
-        for (peer, row) in plan.peers.iter().zip(rows.iter_mut()) {
-            // What cannot run at all is not tried again; what failed once may have had bad luck.
-            if row.reason.is_some() && row.rounds.iter().flatten().next().is_none() {
-                continue;
-            }
-            let scratch = TempDir::new()?;
-            let sample = run_once(plan, target, case, *peer, &scratch);
-            let outcome = sample.as_ref().map_or_else(String::clone, |sample| {
-                format!("{:.0} requests/s", sample.requests_per_second)
-            });
-            eprintln!("{} round {round}/{} {}: {outcome}", case.name, plan.rounds, peer.name());
-            match sample {
-                Ok(sample) => row.rounds.push(Some(sample)),
-                Err(reason) => {
-                    row.rounds.push(None);
-                    row.reason = Some(reason);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One run, or why there is none.
-fn run_once(
-    plan: &Plan,
-    target: &Target,
-    case: &Case,
-    peer: &dyn Peer,
-    scratch: &TempDir,
-) -> Result<Sample, String> {
-    let (_, files) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| error.to_string())?;
-    let wanted = u64::from(case.connections) + SPARE_FILES;
-    if files < wanted {
-        return Err(format!("needs {wanted} open files and may have {files}: raise `ulimit -Hn`"));
-    }
-    let program = peer.program(case, &plan.places)?;
-    let base = target.base(case.tls)?;
-    let job = Job {
-        case,
-        base: &base,
-        seconds: plan.seconds,
-        cpu: plan.generator_cpu,
-        places: &plan.places,
-        scratch: scratch.path(),
-    };
-    let mut command = pinned(&program, plan.generator_cpu);
-    peer.arguments(&job, &mut command)?;
-    let limit = Duration::from_secs(plan.seconds) + GRACE;
-    let served_before = target.served();
-    let finished = measure::run(&mut command, target.pid(), limit, scratch.path())
-        .map_err(|error| format!("{error:#}"))?;
-    // The second question is counted by itself.
-    let served = target.served().zip(served_before).map(|(after, before)| after - before - 1);
-    let counts = peer.counts(&finished.stdout, &job).map_err(|error| format!("{error:#}"))?;
-    if counts.succeeded == 0 {
-        return Err(format!("no request succeeded, {} failed", counts.failed));
-    }
-    Ok(Sample::new(case, counts, &finished, served))
-}
-
 /// The soft limit of open files is 1,024 in most shells; the children inherit ours.
 fn raise_file_limit() -> Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -256,7 +158,7 @@ fn raise_file_limit() -> Result<()> {
 }
 
 /// The first line a program prints about its version, without where it is installed.
-fn version(program: &std::path::Path) -> String {
+fn version(program: &Path) -> String {
     let output = Command::new(program).arg("--version").output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let line = text.unwrap_or_default().lines().next().unwrap_or("unknown").to_owned();
