@@ -120,8 +120,7 @@ fn run_once(
     let served_before = target.served();
     let finished = measure::run(&mut command, target.pid(), limit, scratch.path())
         .map_err(|error| format!("{error:#}"))?;
-    // The second question is counted by itself.
-    let served = target.served().zip(served_before).map(|(after, before)| after - before - 1);
+    let served = target.served_since(served_before);
     let counts = peer.counts(&finished.stdout, &job).map_err(|error| format!("{error:#}"))?;
     judge(&counts, plan.seconds)?;
     Ok(Sample::new(case, counts, &finished, served))

@@ -6,6 +6,7 @@
 mod nginx;
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
@@ -23,6 +24,8 @@ use crate::{
     peer::{Places, hatchery_program},
 };
 
+/// Where the embedded target tells how many requests it has served, as JSON.
+const SERVED_PATH: &str = "/served";
 /// How long a target may take until it accepts connections.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -113,9 +116,19 @@ impl Target {
     /// How many requests the server has counted itself, where it does.
     pub(crate) fn served(&self) -> Option<u64> {
         match self.kind {
-            Kind::Nginx => served_by_nginx(self.http).ok(),
-            Kind::Embedded => None,
+            Kind::Nginx => ask(self.http, nginx::STATUS_PATH).and_then(|page| nginx_count(&page)),
+            Kind::Embedded => ask(self.http, SERVED_PATH).and_then(|page| embedded_count(&page)),
         }
+        .ok()
+    }
+
+    /// How many requests were served since `before`, without this question, which nginx counts.
+    pub(crate) fn served_since(&self, before: Option<u64>) -> Option<u64> {
+        let own = match self.kind {
+            Kind::Nginx => 1,
+            Kind::Embedded => 0,
+        };
+        self.served()?.checked_sub(before? + own)
     }
 }
 
@@ -125,20 +138,28 @@ fn free_address() -> Result<SocketAddr> {
     Ok(listener.local_addr()?)
 }
 
-/// Asks nginx's `stub_status` page. The question itself is one of the requests it counts.
-fn served_by_nginx(address: SocketAddr) -> Result<u64> {
+/// One question to the server itself, on a connection of its own.
+fn ask(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    write!(stream, "GET {} HTTP/1.0\r\n\r\n", nginx::STATUS_PATH)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    requests_counted(&answer)
+    Ok(answer)
 }
 
-fn requests_counted(answer: &str) -> Result<u64> {
+/// The third number of nginx's `stub_status` page.
+fn nginx_count(answer: &str) -> Result<u64> {
     let regex = Regex::new(r"(?m)^ \d+ \d+ (\d+)").expect("a constant");
     let found = regex.captures(answer).context("find the counters in nginx's status page")?;
     Ok(found[1].parse()?)
+}
+
+/// The total over the embedded target's routes; the question is not among them.
+fn embedded_count(answer: &str) -> Result<u64> {
+    let (_, json) = answer.split_once("\r\n\r\n").context("find the body")?;
+    let routes: BTreeMap<String, u64> = serde_json::from_str(json).context("read the counts")?;
+    routes.get("total").copied().context("find the total")
 }
 
 /// Lets nginx's worker, which is another user where nginx is started by root, read the files.
@@ -156,8 +177,15 @@ mod tests {
         let page = "HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\nActive connections: 1 \n\
                     server accepts handled requests\n 27996 27996 214098 \n\
                     Reading: 0 Writing: 1 Waiting: 0 \n";
-        assert_eq!(requests_counted(page).unwrap(), 214_098);
-        assert!(requests_counted("HTTP/1.1 404 Not Found").is_err());
+        assert_eq!(nginx_count(page).unwrap(), 214_098);
+        assert!(nginx_count("HTTP/1.1 404 Not Found").is_err());
+    }
+
+    #[test]
+    fn a_page_of_the_embedded_targets_counts_is_read() {
+        let page = "HTTP/1.1 200 OK\r\n\r\n{\"/\": 40, \"/pay\": 2, \"total\": 42}\n";
+        assert_eq!(embedded_count(page).unwrap(), 42);
+        assert!(embedded_count("HTTP/1.1 404 Not Found\r\n\r\nno such route").is_err());
     }
 
     #[test]
