@@ -144,7 +144,7 @@ impl Hatcher {
         self.continue_with(
             async move {
                 // As in Locust, a step down lasts until its users have ended.
-                all_done(ending).await;
+                let _ = all_done(ending).await;
                 time::sleep_until(due).await;
             },
             cx,
@@ -179,12 +179,17 @@ impl Hatcher {
     fn settle(&mut self, cx: &mut Context<Hatcher>) {
         let settled = flush_all(&self.supervisors);
         let settled = async move {
-            if time::timeout(SETTLE_LIMIT, all_done(settled)).await.is_err() {
+            time::timeout(SETTLE_LIMIT, all_done(settled)).await.unwrap_or_else(|_| {
                 warn!("users are still being started: a shard is busy with something else");
-            }
+                true
+            })
         };
-        let tell = settled.into_actor(self).map(|(), this, _| {
+        let tell = settled.into_actor(self).map(|settled, this, _| {
             this.pending = Pending::Nothing;
+            if !settled {
+                // A shard died under its new users; the ramp goes on when it is back.
+                return;
+            }
             let counts = this.classes.iter().enumerate();
             let by_class =
                 counts.map(|(i, class)| (class.name.clone(), this.dispatcher.n_users_of(i)));
@@ -195,7 +200,8 @@ impl Hatcher {
     }
 }
 
-/// Asks every shard for its statistics; each answer is a channel that closes.
+/// Asks every shard for its statistics. A channel is answered when they have arrived, and closed
+/// when they will not, because the shard is gone.
 pub(crate) fn flush_all(supervisors: &[Addr<CoreSupervisor>]) -> Vec<oneshot::Receiver<()>> {
     let flush = |supervisor: &Addr<CoreSupervisor>| {
         let (done, flushed) = oneshot::channel();
@@ -205,12 +211,13 @@ pub(crate) fn flush_all(supervisors: &[Addr<CoreSupervisor>]) -> Vec<oneshot::Re
     supervisors.iter().map(flush).collect()
 }
 
-/// Waits until each channel has been closed.
-pub(crate) async fn all_done(channels: Vec<oneshot::Receiver<()>>) {
+/// Waits until each channel has been answered or closed, and says whether all were answered.
+pub(crate) async fn all_done(channels: Vec<oneshot::Receiver<()>>) -> bool {
+    let mut answered = true;
     for channel in channels {
-        // Being closed is the answer.
-        let _ = channel.await;
+        answered &= channel.await.is_ok();
     }
+    answered
 }
 
 fn far_future() -> Instant {

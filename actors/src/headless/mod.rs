@@ -12,3 +12,4 @@ pub use options::HeadlessOptions;
 pub use outcome::Outcome;
 pub use progress::LogWriter;
 pub use run::run;
+pub use signals::wait_for_stop;

@@ -184,3 +184,54 @@ fn seconds(duration: Duration) -> String {
         _ => duration.as_secs_f64().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exit_codes,
+        fake::{FakeLaunch, Script, plan},
+    };
+
+    fn driven(options: &HeadlessOptions) -> (LocalRunner, Duration) {
+        let make = || Ok(FakeLaunch::new(2, Script::default()));
+        let runner = LocalRunner::launch_with(plan(None), make).unwrap();
+        let start = Instant::now();
+        drive(&runner, options).unwrap();
+        let elapsed = start.elapsed();
+        runner.quit();
+        (runner, elapsed)
+    }
+
+    #[test]
+    fn a_run_ends_with_its_run_time_counted_from_the_start_of_the_test() {
+        let run_time = Duration::from_millis(300);
+        let options = HeadlessOptions {
+            // A ramp that takes longer than the run.
+            user_count: 1_000,
+            run_time: Some(run_time),
+            only_summary: true,
+            ..HeadlessOptions::default()
+        };
+        let (runner, elapsed) = driven(&options);
+        assert!(elapsed >= run_time && elapsed < 10 * run_time, "{elapsed:?}");
+        assert_eq!(runner.state(), State::Stopped);
+        let finished = runner.finished().unwrap();
+        assert_eq!(exit_code(finished, 1), exit_codes::OK);
+        assert_eq!(finished.snapshot.n_requests(), 1 + 2, "one user, and one request per quit");
+    }
+
+    #[test]
+    fn a_rate_that_is_none_does_not_begin() {
+        let make = || Ok(FakeLaunch::new(1, Script::default()));
+        let runner = LocalRunner::launch_with(plan(None), make).unwrap();
+        let options = HeadlessOptions { hatch_rate: -1.0, ..HeadlessOptions::default() };
+        assert!(drive(&runner, &options).unwrap_err().is_usage());
+    }
+
+    #[test]
+    fn run_times_are_logged_in_seconds() {
+        assert_eq!(seconds(Duration::from_secs(90)), "90");
+        assert_eq!(seconds(Duration::from_millis(1_500)), "1.5");
+    }
+}

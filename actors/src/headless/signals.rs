@@ -26,3 +26,15 @@ impl Signals {
         }
     }
 }
+
+/// Blocks until Ctrl-C or SIGTERM, for a program that only serves.
+///
+/// # Errors
+/// When the signals cannot be taken over.
+pub fn wait_for_stop() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        Signals::new()?.next().await;
+        Ok(())
+    })
+}

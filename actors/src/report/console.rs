@@ -110,7 +110,11 @@ impl Console {
         let aggregated = row(None, &snapshot.aggregated());
         let header = header.map(str::to_owned);
         let least = [TYPE_WIDTH, name_width, 7, 12, 7, 7, 7, 7, 7, 11];
-        let w = widths(least, rows.iter().chain([&header, &aggregated]));
+        let mut w = widths(least, rows.iter().chain([&header, &aggregated]));
+        if w[7] > least[7] {
+            // Locust leaves no blank before the median; there is one when the column is full.
+            w[7] += 1;
+        }
         let line = |c: &[String; 10]| {
             format!(
                 "{:<w0$} {:<w1$} {:>w2$} {:>w3$} |{:>w4$} {:>w5$} {:>w6$}{:>w7$} | {:>w8$} {:>w9$}",
@@ -161,7 +165,11 @@ impl Console {
         let rows: Vec<_> = timed.map(|(key, entry)| row(Some(key), entry)).collect();
         let aggregated = row(None, &snapshot.aggregated());
         let least = [TYPE_WIDTH, self.name_width, 8, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6];
-        let w = widths(least, rows.iter().chain([&header, &aggregated]));
+        let mut w = widths(least, rows.iter().chain([&header, &aggregated]));
+        if w[7] > least[7] {
+            // Locust leaves no blank before the median; there is one when the column is full.
+            w[7] += 1;
+        }
         let line = |cells: &[String; 14]| {
             let mut line = format!("{:<w0$} {:<w1$}", cells[0], cells[1], w0 = w[0], w1 = w[1]);
             for (cell, width) in cells.iter().zip(w).skip(2) {

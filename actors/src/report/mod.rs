@@ -60,7 +60,7 @@ pub(crate) mod tests {
     pub(crate) fn sample_run() -> Snapshot {
         let mut recorder = Recorder::new(0);
         for second in 1..=20 {
-            for i in 0..50 {
+            for i in 0..if second > 10 { 50 } else { 30 } {
                 record(&mut recorder, ("GET", "/fast", 85 + 20 * i, second, None));
             }
             record(&mut recorder, ("POST", "/slow", 12_340 + 7_000 * second, second, None));

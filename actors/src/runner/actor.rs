@@ -151,7 +151,7 @@ impl Runner {
         self.order_all(|| ToSupervisor::ResetStats { epoch });
         self.tell(RunnerEvent::StatsReset);
         let flushed = all_done(flush_all(&self.supervisors));
-        cx.spawn(flushed.into_actor(self).map(|(), _, _| drop(done)));
+        cx.spawn(flushed.into_actor(self).map(|_, _, _| drop(done)));
     }
 
     fn stop(&mut self, done: Option<oneshot::Sender<()>>, cx: &mut Context<Runner>) {

@@ -44,7 +44,8 @@ pub(crate) struct Plan {
 pub struct Control {
     actors: Actors,
     status: watch::Receiver<Status>,
-    events: broadcast::Sender<RunnerEvent>,
+    /// Weak, so that the streams of events end with the runner and not with its handles.
+    events: broadcast::WeakSender<RunnerEvent>,
 }
 
 impl Control {
@@ -77,6 +78,7 @@ impl Control {
         let n_shards = launch.n_shards();
         let (status_tx, status) = watch::channel(Status::default());
         let (events, _) = broadcast::channel(EVENTS_MAX);
+        let weak_events = events.downgrade();
         let mut actors = None;
         // The supervisors must know the runner, and the runner its supervisors.
         let runner = Runner::create(|cx| {
@@ -103,7 +105,7 @@ impl Control {
                 stats,
                 reset_stats: plan.reset_stats,
                 status: status_tx,
-                events: events.clone(),
+                events,
                 up: vec![false; n_shards],
                 awaiting_shards: vec![],
                 failed: None,
@@ -115,7 +117,11 @@ impl Control {
             }
         });
         let (hatcher, stats, supervisors) = actors.expect("the closure above has run");
-        Control { actors: Actors { runner, hatcher, stats, supervisors }, status, events }
+        Control {
+            actors: Actors { runner, hatcher, stats, supervisors },
+            status,
+            events: weak_events,
+        }
     }
 
     /// Heads for `user_count` users, `hatch_rate` of them per second, up or down; infinity does
@@ -211,9 +217,13 @@ impl Control {
         self.status.clone()
     }
 
-    /// The events from now on.
+    /// The events from now on. None come after the runner has quit.
     pub fn subscribe(&self) -> RunnerEvents {
-        RunnerEvents::new(self.events.subscribe())
+        let rx = match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1,
+        };
+        RunnerEvents::new(rx)
     }
 
     /// How busy each shard was since the test started.

@@ -279,3 +279,62 @@ impl Shard for ShardHandle {
         ShardHandle::join(*self);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeLaunch, Script, plan};
+    use std::thread;
+
+    fn runner() -> LocalRunner {
+        let make = || Ok(FakeLaunch::new(2, Script::default()));
+        LocalRunner::launch_with(plan(None), make).unwrap()
+    }
+
+    #[test]
+    fn several_runners_follow_one_another_and_numbers_outlive_them() {
+        for user_count in [3, 7] {
+            let runner = runner();
+            let mut events = runner.subscribe();
+            runner.start(user_count, f64::INFINITY, true).unwrap();
+            assert_eq!((runner.state(), runner.user_count()), (State::Running, user_count));
+            assert_eq!(runner.stats().n_requests(), u64::from(user_count));
+            runner.stop();
+            assert_eq!((runner.state(), runner.user_count()), (State::Stopped, 0));
+            runner.quit();
+            runner.quit();
+            assert_eq!(runner.stats().n_requests(), u64::from(user_count) + 2);
+            assert!(runner.start(1, 1.0, true).unwrap_err().is_gone());
+            while events.blocking_next().is_some() {}
+            assert_eq!(runner.subscribe().blocking_next(), None);
+        }
+    }
+
+    #[test]
+    fn clones_are_the_same_runner_on_any_thread() {
+        let runner = runner();
+        let other = runner.clone();
+        thread::spawn(move || other.start(2, f64::INFINITY, true)).join().unwrap().unwrap();
+        assert_eq!(runner.user_count(), 2);
+        runner.reset_stats();
+        assert_eq!(runner.stats().n_requests(), 0);
+    }
+
+    #[test]
+    fn a_runner_that_is_dropped_ends_its_threads() {
+        let runner = runner();
+        runner.start(2, f64::INFINITY, true).unwrap();
+        let mut events = runner.subscribe();
+        drop(runner);
+        while events.blocking_next().is_some() {}
+    }
+
+    #[test]
+    fn a_launch_that_fails_ends_the_control_thread() {
+        let make = || {
+            let script = Script { failing_shard: Some(0), ..Script::default() };
+            Ok(FakeLaunch::new(1, script))
+        };
+        assert!(LocalRunner::launch_with(plan(None), make).unwrap_err().is_shard());
+    }
+}

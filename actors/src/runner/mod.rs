@@ -8,7 +8,12 @@ mod state;
 
 pub(crate) use actor::{Runner, ToRunner};
 pub use control::Control;
+#[cfg(test)]
+pub(crate) use control::Plan;
 pub use events::{RunnerEvent, RunnerEvents, Status};
 pub(crate) use local::Finished;
 pub use local::{LocalRunner, RunnerConfig};
 pub use state::State;
+
+#[cfg(test)]
+mod tests;

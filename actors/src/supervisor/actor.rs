@@ -1,19 +1,15 @@
 //! The supervisor's state and what each message does to it.
 
-use super::{
-    drain::{Drain, Stage},
-    load::{LoadMeter, ShardLoad},
-};
+use super::{drain::Drain, load::LoadMeter, message::ToSupervisor};
 use crate::{
     error::Error,
     runner::{Runner, ToRunner},
     shard::{Launch, Shard},
 };
-use actix::prelude::{Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::prelude::{Actor, Addr, AsyncContext, Context, Handler, SpawnHandle};
 use hatchery_core::{
-    message::{ClassIdx, Command, Pulse, Stop, Whom},
+    message::{Command, Pulse, Whom},
     shard::Outbox,
-    stats::Delta,
 };
 use std::{collections::HashMap, mem, rc::Rc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
@@ -30,78 +26,10 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// fault of the engine: once may be bad luck, four times is a run whose numbers mean nothing.
 pub(crate) const RESTARTS_MAX: u32 = 3;
 
-/// How long killed users may take for their `on_stop` hooks. Locust's master waits as long.
-const KILL_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a shard may take to end after it was told to quit. Then its thread is left alone, so
-/// that a task that blocks for ever cannot keep the report from being printed.
-const QUIT_LIMIT: Duration = Duration::from_secs(10);
-
-/// Everything that happens to a [`CoreSupervisor`].
-pub(crate) enum ToSupervisor {
-    /// From the shard: see [`hatchery_core::message::Report`].
-    Ready {
-        ring: String,
-    },
-    Failed {
-        error: String,
-    },
-    Pulse(Pulse),
-    Flushed {
-        token: u64,
-    },
-    Ended {
-        class: ClassIdx,
-        n_users: u32,
-    },
-    Gone {
-        panic: Option<String>,
-    },
-    /// A test begins: forget the last one.
-    TestStart {
-        epoch: u32,
-    },
-    /// A test is over.
-    TestStop,
-    /// Begin the statistics anew.
-    ResetStats {
-        epoch: u32,
-    },
-    /// Start users.
-    Hatch {
-        class: ClassIdx,
-        n_users: u32,
-    },
-    /// End the last users of some classes; `done` is dropped when they have ended.
-    Reduce {
-        classes: Vec<(ClassIdx, u32)>,
-        done: oneshot::Sender<()>,
-    },
-    /// End all users; `done` is dropped when they have ended.
-    EndAll {
-        done: oneshot::Sender<()>,
-    },
-    /// Cut short the waiting for users that are ending.
-    Hurry,
-    /// Hand over the statistics; `done` is dropped when they have arrived.
-    Flush {
-        done: oneshot::Sender<()>,
-    },
-    /// Memory for the shard to use again.
-    Recycle(Box<Delta>),
-    /// How busy was it?
-    Load {
-        reply: oneshot::Sender<ShardLoad>,
-    },
-    /// End the shard; `done` is dropped when its thread has ended.
-    Shutdown {
-        done: oneshot::Sender<()>,
-    },
-}
-
-impl Message for ToSupervisor {
-    type Result = ();
-}
+/// How long a shard may take to end after it was told to quit: longer than it gives its users'
+/// last hooks. Then its thread is left alone, so that a task that blocks for ever cannot keep the
+/// report from being printed.
+const QUIT_LIMIT: Duration = Duration::from_secs(15);
 
 enum Phase {
     /// The thread runs and has not said that it is ready.
@@ -116,11 +44,11 @@ enum Phase {
 
 /// Starts one shard, watches its heartbeat, starts it again, and ends its users gracefully.
 pub(crate) struct CoreSupervisor {
-    shard_idx: usize,
+    pub(super) shard_idx: usize,
     launch: Rc<dyn Launch>,
     outbox: Outbox,
     runner: Addr<Runner>,
-    stop_timeout: Option<Duration>,
+    pub(super) stop_timeout: Option<Duration>,
 
     phase: Phase,
     shard: Option<Box<dyn Shard>>,
@@ -130,12 +58,12 @@ pub(crate) struct CoreSupervisor {
     n_restarts: u32,
 
     /// Users by class that there are to be, and that there are.
-    n_wanted: Vec<u32>,
-    n_live: Vec<u32>,
-    drain: Option<Drain>,
-    drain_timer: Option<SpawnHandle>,
-    flushes: HashMap<u64, Option<oneshot::Sender<()>>>,
-    last_token: u64,
+    pub(super) n_wanted: Vec<u32>,
+    pub(super) n_live: Vec<u32>,
+    pub(super) drain: Option<Drain>,
+    pub(super) drain_timer: Option<SpawnHandle>,
+    pub(super) flushes: HashMap<u64, Option<oneshot::Sender<()>>>,
+    pub(super) last_token: u64,
 
     epoch: u32,
     testing: bool,
@@ -195,19 +123,19 @@ impl CoreSupervisor {
         self.runner.do_send(ToRunner::ShardFailed { error });
     }
 
-    fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         matches!(self.phase, Phase::Up)
     }
 
     /// Sends a command to a shard that is up; one that is not has nothing to be told.
-    fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         if let (Phase::Up, Some(shard)) = (&self.phase, &self.shard) {
             shard.send(command);
         }
     }
 
     fn ready(&mut self, ring: &str) {
-        info!(target: "hatchery::shard", shard = self.shard_idx, "shard is ready: {ring}");
+        debug!("shard {} is ready: {ring}", self.shard_idx);
         self.phase = Phase::Up;
         self.was_up = true;
         self.last_pulse = Instant::now();
@@ -278,84 +206,6 @@ impl CoreSupervisor {
     fn report_users(&self) {
         let (shard, n_users) = (self.shard_idx, self.n_live.clone());
         self.runner.do_send(ToRunner::Users { shard, n_users });
-    }
-
-    fn flush(&mut self, done: Option<oneshot::Sender<()>>) -> u64 {
-        self.last_token += 1;
-        // A shard that is not up has nothing to hand over: `done` is dropped, which says so.
-        if self.is_up() {
-            self.flushes.insert(self.last_token, done);
-            self.command(Command::Flush { token: self.last_token });
-        }
-        self.last_token
-    }
-
-    fn flushed(&mut self, token: u64, cx: &mut Context<Self>) {
-        self.flushes.remove(&token);
-        let Some(drain) = &mut self.drain else { return };
-        // The shard pulses once a second; asking in between finds the end of most users sooner.
-        if let Some(pause) = drain.answered(token) {
-            cx.run_later(pause, move |this, _| {
-                let is_same = this.drain.as_ref().is_some_and(|drain| drain.awaits(token));
-                if is_same {
-                    let next = this.flush(None);
-                    this.drain.as_mut().expect("looked at above").ask(next);
-                }
-            });
-        }
-        self.check_drain();
-    }
-
-    fn begin_drain(&mut self, whom: &[Whom], done: oneshot::Sender<()>, cx: &mut Context<Self>) {
-        if !self.is_up() {
-            return;
-        }
-        let (how, stage) = match self.stop_timeout {
-            Some(_) => (Stop::Ask, Stage::Asked),
-            None => (Stop::Kill, Stage::Killed),
-        };
-        for &whom in whom {
-            self.command(Command::Stop { whom, how });
-        }
-        let token = self.flush(None);
-        self.drain = Some(Drain::new(stage, token, done));
-        self.set_drain_timer(stage, cx);
-    }
-
-    fn set_drain_timer(&mut self, stage: Stage, cx: &mut Context<Self>) {
-        let patience = match (stage, self.stop_timeout) {
-            (Stage::Asked, Some(stop_timeout)) => stop_timeout,
-            _ => KILL_LIMIT,
-        };
-        if let Some(timer) = self.drain_timer.take() {
-            cx.cancel_future(timer);
-        }
-        self.drain_timer = Some(cx.run_later(patience, CoreSupervisor::advance_drain));
-    }
-
-    fn advance_drain(&mut self, cx: &mut Context<Self>) {
-        let Some(drain) = &mut self.drain else { return };
-        drain.stage = drain.stage.next();
-        let stage = drain.stage;
-        match stage {
-            Stage::Killed => {
-                self.command(Command::Stop { whom: Whom::Asked, how: Stop::Kill });
-                debug!("shard {}: users that were asked to end are killed", self.shard_idx);
-                self.set_drain_timer(stage, cx);
-            }
-            _ => warn!(
-                "shard {} still has {} users after they were killed: an on_stop hook does not end",
-                self.shard_idx,
-                self.n_live.iter().sum::<u32>(),
-            ),
-        }
-        self.check_drain();
-    }
-
-    fn check_drain(&mut self) {
-        if self.drain.as_ref().is_some_and(|drain| drain.is_over(&self.n_live, &self.n_wanted)) {
-            self.drain = None;
-        }
     }
 
     fn check_heartbeat(&mut self) {

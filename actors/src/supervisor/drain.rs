@@ -23,20 +23,10 @@ pub(super) enum Stage {
     GivenUp,
 }
 
-impl Stage {
-    /// What happens when the time of this stage is over, or somebody is in a hurry.
-    pub(super) fn next(self) -> Stage {
-        match self {
-            Stage::Asked => Stage::Killed,
-            Stage::Killed | Stage::GivenUp => Stage::GivenUp,
-        }
-    }
-}
-
 /// Users that shall end, and who waits for it. Dropping it releases who waits.
 #[derive(Debug)]
 pub(super) struct Drain {
-    pub(super) stage: Stage,
+    stage: Stage,
     /// The flush that was asked for last.
     token: u64,
     pause: Duration,
@@ -51,6 +41,16 @@ impl Drain {
     /// Begins to wait; the flush of this token was sent behind the command.
     pub(super) fn new(stage: Stage, token: u64, done: oneshot::Sender<()>) -> Drain {
         Drain { stage, token, pause: PAUSE_MIN, confirmed: false, counted: false, _done: done }
+    }
+
+    /// The next stage: the time of this one is over, or somebody is in a hurry.
+    pub(super) fn advance(&mut self) -> Stage {
+        self.pause = PAUSE_MIN;
+        self.stage = match self.stage {
+            Stage::Asked => Stage::Killed,
+            Stage::Killed | Stage::GivenUp => Stage::GivenUp,
+        };
+        self.stage
     }
 
     /// Notes an answered flush, and says when to ask again if it was this drain's.
@@ -133,10 +133,9 @@ mod tests {
     #[test]
     fn after_the_kill_comes_giving_up() {
         let mut drain = drain();
-        drain.stage = drain.stage.next();
-        assert_eq!(drain.stage, Stage::Killed);
+        assert_eq!(drain.advance(), Stage::Killed);
         assert!(!drain.is_over(&[1], &[0]));
-        drain.stage = drain.stage.next();
+        assert_eq!(drain.advance(), Stage::GivenUp);
         assert!(drain.is_over(&[1], &[0]));
     }
 }

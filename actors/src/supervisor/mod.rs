@@ -2,7 +2,10 @@
 
 mod actor;
 mod drain;
+mod ending;
 mod load;
+mod message;
 
-pub(crate) use actor::{CoreSupervisor, ToSupervisor};
+pub(crate) use actor::CoreSupervisor;
 pub use load::ShardLoad;
+pub(crate) use message::ToSupervisor;
