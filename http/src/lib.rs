@@ -3,4 +3,30 @@
 //! Invariants of absence: this crate never imports actix or tokio's runtime, and knows nothing of
 //! the control plane.
 
+mod session;
+pub use session::HttpSession;
+
+mod request;
+pub use request::{Catching, Plain, RequestBuilder};
+
+mod response;
+pub use response::{CatchResponse, HttpFailure, Response};
+
+mod error;
+pub use error::HttpError;
+
+mod options;
+pub use options::{HttpDefaults, SessionOptions};
+
+mod check;
+pub use check::{check_header, parse_method, split_url};
+
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
+pub use site::check_base_url;
+
+mod connection;
+mod cookies;
 mod io;
+mod local;
+pub mod server;
+mod site;

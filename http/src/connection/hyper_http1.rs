@@ -1,0 +1,165 @@
+//! HTTP/1.1 by hyper, driven by the request that uses the connection.
+
+use super::wire::Wire;
+use crate::{
+    error::{HttpError, Phase},
+    request::{Deadline, ReqBody},
+};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use hyper::{
+    Request,
+    body::{Body, Incoming},
+    client::conn::http1::{self, SendRequest},
+    ext::ReasonPhrase,
+};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+/// Rounds of reading and writing in one poll; then others get their turn.
+const ROUNDS_MAX: usize = 32;
+
+/// The head of a response, and the way to its body.
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Only if it is not the usual one.
+    pub(crate) reason: Option<ReasonPhrase>,
+    body: Incoming,
+}
+
+impl Head {
+    /// The length of the body, where the head tells it.
+    pub(crate) fn body_length(&self) -> Option<u64> {
+        self.body.size_hint().exact()
+    }
+}
+
+/// A connection driven by hyper.
+pub(crate) struct HyperConnection {
+    sender: SendRequest<ReqBody>,
+    /// `None` once it has ended.
+    driver: Option<http1::Connection<Wire, ReqBody>>,
+    /// Why the driver ended, if not in an orderly way.
+    error: Option<hyper::Error>,
+    wire: Wire,
+}
+
+impl HyperConnection {
+    pub(super) async fn new(wire: Wire) -> HyperConnection {
+        let (sender, driver) = http1::handshake(wire.clone())
+            .await
+            .expect("hyper does no I/O before the first request");
+        HyperConnection { sender, driver: Some(driver), error: None, wire }
+    }
+
+    pub(super) fn is_reusable(&self) -> bool {
+        self.driver.is_some() && self.sender.is_ready() && self.wire.is_idle()
+    }
+
+    pub(super) fn n_read(&self) -> u64 {
+        self.wire.n_read()
+    }
+
+    pub(super) fn expect_bulk(&self, bulk: bool) {
+        self.wire.expect_bulk(bulk);
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        request: Request<ReqBody>,
+        deadline: &mut Deadline,
+    ) -> Result<Head, HttpError> {
+        let response = self.sender.send_request(request);
+        let mut response = pin!(response);
+        let driver = &mut self.driver;
+        let (wire, error) = (&self.wire, &mut self.error);
+        let mut round = |noop: &mut Context<'_>| {
+            drive(driver, error, noop);
+            response.as_mut().poll(noop)
+        };
+        let response = poll_fn(|cx| rounds(wire, cx, deadline, Phase::Waiting, &mut round))
+            .await?
+            .map_err(|error| HttpError::hyper(&error, Phase::Waiting))?;
+        let (mut parts, body) = response.into_parts();
+        let reason = parts.extensions.remove();
+        Ok(Head { status: parts.status, headers: parts.headers, reason, body })
+    }
+
+    pub(super) async fn next_piece(
+        &mut self,
+        head: &mut Head,
+        deadline: &mut Deadline,
+    ) -> Result<Option<Bytes>, HttpError> {
+        let HyperConnection { driver, error, wire, .. } = self;
+        let mut round = |noop: &mut Context<'_>| {
+            // Trailers are read and dropped.
+            let mut poll_body = |noop: &mut Context<'_>| loop {
+                match Pin::new(&mut head.body).poll_frame(noop) {
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(bytes) => return Poll::Ready(Ok(Some(bytes))),
+                        Err(_trailers) => {}
+                    },
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                    Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            };
+            if let Poll::Ready(piece) = poll_body(noop) {
+                return Poll::Ready(piece);
+            }
+            drive(driver, error, noop);
+            poll_body(noop)
+        };
+        poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round))
+            .await?
+            .map_err(|own| HttpError::hyper(error.as_ref().unwrap_or(&own), Phase::Reading))
+    }
+}
+
+/// Polls the connection, which reads and writes as far as it gets.
+fn drive(
+    driver: &mut Option<http1::Connection<Wire, ReqBody>>,
+    error: &mut Option<hyper::Error>,
+    noop: &mut Context<'_>,
+) {
+    if let Some(connection) = driver
+        && let Poll::Ready(end) = Pin::new(connection).poll(noop)
+    {
+        *error = end.err();
+        *driver = None;
+    }
+}
+
+/// Repeats `round` for as long as bytes move.
+fn rounds<T>(
+    wire: &Wire,
+    cx: &mut Context<'_>,
+    deadline: &mut Deadline,
+    phase: Phase,
+    round: &mut impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Poll<Result<T, HttpError>> {
+    wire.set_waker(cx.waker());
+    let mut noop = Context::from_waker(Waker::noop());
+    for _ in 0..ROUNDS_MAX {
+        let n_steps = wire.n_steps();
+        if let Poll::Ready(value) = round(&mut noop) {
+            return Poll::Ready(Ok(value));
+        }
+        if wire.n_steps() == n_steps {
+            return deadline.poll(cx, wire.n_read(), phase).map(Err);
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+impl fmt::Debug for HyperConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperConnection").field("wire", &self.wire).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Connections: which one serves a request, and how it is made.
+
+mod hyper_http1;
+mod open;
+mod pool;
+mod tls;
+mod wire;
+
+use crate::{
+    error::HttpError,
+    request::{Deadline, ReqBody},
+};
+use hyper::Request;
+pub(crate) use hyper_http1::{Head, HyperConnection};
+pub(crate) use open::open;
+pub(crate) use pool::Pool;
+pub(crate) use tls::TlsConfigs;
+
+/// A connection to one origin: the one place that knows which implementations there are.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    /// hyper's HTTP/1.1.
+    Hyper(Box<HyperConnection>),
+}
+
+impl Connection {
+    /// Whether it can take a request now.
+    pub(crate) fn is_reusable(&self) -> bool {
+        match self {
+            Connection::Hyper(connection) => connection.is_reusable(),
+        }
+    }
+
+    /// Bytes that it has received so far.
+    pub(crate) fn n_read(&self) -> u64 {
+        match self {
+            Connection::Hyper(connection) => connection.n_read(),
+        }
+    }
+
+    /// Sends a request and waits for the response's head.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<ReqBody>,
+        deadline: &mut Deadline,
+    ) -> Result<Head, HttpError> {
+        match self {
+            Connection::Hyper(connection) => connection.send(request, deadline).await,
+        }
+    }
+
+    /// Reads the rest of a response: its body's next piece, or `None` at its end.
+    pub(crate) async fn next_piece(
+        &mut self,
+        head: &mut Head,
+        deadline: &mut Deadline,
+    ) -> Result<Option<bytes::Bytes>, HttpError> {
+        match self {
+            Connection::Hyper(connection) => connection.next_piece(head, deadline).await,
+        }
+    }
+
+    /// Says that a large body is to come, or has come.
+    pub(crate) fn expect_bulk(&self, bulk: bool) {
+        match self {
+            Connection::Hyper(connection) => connection.expect_bulk(bulk),
+        }
+    }
+}

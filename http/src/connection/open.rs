@@ -1,0 +1,25 @@
+//! Making a connection.
+
+use super::{
+    Connection, HyperConnection,
+    tls::Tls,
+    wire::{Transport, Wire},
+};
+use crate::{error::HttpError, session::Inner, site::Origin};
+use hatchery_core::net;
+
+/// Connects to an origin.
+pub(crate) async fn open(session: &Inner, origin: &Origin) -> Result<Connection, HttpError> {
+    let stream = net::connect(&session.shard, &origin.target, &session.options.socket())
+        .await
+        .map_err(|error| HttpError::connect(&error))?;
+    let transport = match &origin.tls {
+        None => Transport::Plain(stream),
+        Some(name) => {
+            let config = session.tls_config()?;
+            Transport::Tls(Box::new(Tls::connect(stream, config, name.clone()).await?))
+        }
+    };
+    let connection = HyperConnection::new(Wire::new(transport)).await;
+    Ok(Connection::Hyper(Box::new(connection)))
+}

@@ -1,0 +1,258 @@
+//! What can go wrong with a request, in the words of the error table: `Kind: message`.
+
+use hatchery_core::{net::ConnectError, stats::Failure};
+use std::{borrow::Cow, error::Error, fmt, io, time::Duration};
+
+/// Why a request failed. Its text is what the error table shows.
+///
+/// It is not an `Err` of the request: a failed request is a [`crate::Response`] with status 0, as
+/// in Locust. [`crate::Response::raise_for_status`] turns it into one.
+#[derive(Clone)]
+pub struct HttpError(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: Kind,
+    text: Cow<'static, str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Url,
+    Invalid,
+    Resolve,
+    Connect,
+    Tls,
+    Timeout,
+    Closed,
+    Malformed,
+    TooLarge,
+    Redirects,
+    Status(u16),
+    Json,
+}
+
+/// What a request was doing when its time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Connecting,
+    Waiting,
+    Reading,
+}
+
+impl HttpError {
+    fn new(kind: Kind, text: impl Into<Cow<'static, str>>) -> HttpError {
+        HttpError(Box::new(Inner { kind, text: text.into() }))
+    }
+
+    pub(crate) fn missing_schema(path: &str) -> HttpError {
+        let text = format!("MissingSchema: no base URL for '{path}'; give --host, or a whole URL");
+        HttpError::new(Kind::Url, text)
+    }
+
+    pub(crate) fn invalid_url(url: &str, reason: impl fmt::Display) -> HttpError {
+        HttpError::new(Kind::Url, format!("InvalidURL: '{url}': {reason}"))
+    }
+
+    pub(crate) fn invalid_schema(url: &str) -> HttpError {
+        let text =
+            format!("InvalidSchema: '{url}' is neither http:// nor https:// nor http+unix://");
+        HttpError::new(Kind::Url, text)
+    }
+
+    pub(crate) fn invalid(text: impl fmt::Display) -> HttpError {
+        HttpError::new(Kind::Invalid, format!("InvalidRequest: {text}"))
+    }
+
+    pub(crate) fn invalid_part(part: &str, reason: impl fmt::Display) -> HttpError {
+        HttpError::invalid(format_args!("{part}: {reason}"))
+    }
+
+    pub(crate) fn connect(error: &ConnectError) -> HttpError {
+        match error {
+            ConnectError::Resolve { .. } => HttpError::new(Kind::Resolve, error.to_string()),
+            ConnectError::Connect(error) => HttpError::io(Kind::Connect, error),
+        }
+    }
+
+    fn io(kind: Kind, error: &io::Error) -> HttpError {
+        HttpError::new(kind, Failure::from_io(error).to_string())
+    }
+
+    pub(crate) fn tls(error: &dyn fmt::Display) -> HttpError {
+        HttpError::new(Kind::Tls, format!("TlsError: {error}"))
+    }
+
+    pub(crate) fn tls_io(error: &io::Error) -> HttpError {
+        match error.get_ref() {
+            Some(inner) => HttpError::tls(inner),
+            None => HttpError::io(Kind::Tls, error),
+        }
+    }
+
+    pub(crate) fn timed_out(phase: Phase, limit: Duration) -> HttpError {
+        let text = match phase {
+            Phase::Connecting => format!("TimedOut: not connected within {limit:?}"),
+            Phase::Waiting => format!("TimedOut: no response within {limit:?}"),
+            Phase::Reading => format!("TimedOut: response not complete within {limit:?}"),
+        };
+        HttpError::new(Kind::Timeout, text)
+    }
+
+    pub(crate) fn stalled(phase: Phase, limit: Duration) -> HttpError {
+        let what = if phase == Phase::Reading { "response stalled" } else { "no response" };
+        HttpError::new(Kind::Timeout, format!("TimedOut: {what}, nothing read for {limit:?}"))
+    }
+
+    /// hyper's error, as seen by a request of which some or nothing was answered.
+    pub(crate) fn hyper(error: &hyper::Error, phase: Phase) -> HttpError {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(cause) = cause.downcast_ref::<io::Error>() {
+                // Errors that are made up, by a decoder for instance, have no number.
+                if cause.raw_os_error().is_some() {
+                    return HttpError::io(Kind::Closed, cause);
+                }
+                if cause.kind() == io::ErrorKind::InvalidData {
+                    if cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                        return HttpError::tls_io(cause);
+                    }
+                    return HttpError::malformed(cause);
+                }
+                if cause.kind() == io::ErrorKind::InvalidInput {
+                    return HttpError::malformed(cause);
+                }
+            }
+            source = cause.source();
+        }
+        if error.is_parse_too_large() {
+            return HttpError::new(Kind::TooLarge, "HeadTooLarge: response head is too large");
+        }
+        if error.is_parse() {
+            return HttpError::malformed(error);
+        }
+        HttpError::closed(phase)
+    }
+
+    fn malformed(error: &dyn fmt::Display) -> HttpError {
+        HttpError::new(Kind::Malformed, format!("MalformedResponse: {error}"))
+    }
+
+    pub(crate) fn closed(phase: Phase) -> HttpError {
+        HttpError::new(
+            Kind::Closed,
+            match phase {
+                Phase::Reading => "IncompleteBody: connection closed in the middle of the body",
+                _ => "ConnectionClosed: connection closed before a response came",
+            },
+        )
+    }
+
+    pub(crate) fn body_too_large(limit: u64) -> HttpError {
+        let text = format!("BodyTooLarge: response body has more than {limit} bytes");
+        HttpError::new(Kind::TooLarge, text)
+    }
+
+    pub(crate) fn too_many_redirects(limit: usize) -> HttpError {
+        HttpError::new(Kind::Redirects, format!("TooManyRedirects: exceeded {limit} redirects"))
+    }
+
+    /// The error of a status of 400 or more, in the words of python-requests.
+    pub(crate) fn bad_status(status: u16, reason: &str, url: &str) -> HttpError {
+        let whose = if status < 500 { "Client" } else { "Server" };
+        let text = format!("HTTPError: {status} {whose} Error: {reason} for url: {url}");
+        HttpError::new(Kind::Status(status), text)
+    }
+
+    pub(crate) fn json(error: &serde_json::Error) -> HttpError {
+        HttpError::new(Kind::Json, format!("JSONDecodeError: {error}"))
+    }
+
+    pub(crate) fn to_failure(&self) -> Failure {
+        Failure::new(self.0.text.clone())
+    }
+
+    /// The text, as in the error table.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Whether the URL was of no use, so that nothing was sent and nothing recorded. Locust's
+    /// `MissingSchema`, `InvalidSchema` and `InvalidURL`.
+    pub fn is_invalid_url(&self) -> bool {
+        self.0.kind == Kind::Url
+    }
+
+    /// Whether the request could not be made as it was put together (a header with a line break, a
+    /// value that does not serialize), so that nothing was sent and nothing recorded.
+    pub fn is_invalid_request(&self) -> bool {
+        self.0.kind == Kind::Invalid
+    }
+
+    /// Whether the host's name has no address.
+    pub fn is_resolve(&self) -> bool {
+        self.0.kind == Kind::Resolve
+    }
+
+    /// Whether no connection could be made.
+    pub fn is_connect(&self) -> bool {
+        matches!(self.0.kind, Kind::Connect | Kind::Resolve)
+    }
+
+    /// Whether TLS failed: a certificate, a handshake, a record.
+    pub fn is_tls(&self) -> bool {
+        self.0.kind == Kind::Tls
+    }
+
+    /// Whether the time was up.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// Whether the connection broke or was closed before the response was complete.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == Kind::Closed
+    }
+
+    /// Whether what came was no HTTP response.
+    pub fn is_malformed(&self) -> bool {
+        self.0.kind == Kind::Malformed
+    }
+
+    /// Whether the response's head or body was larger than allowed.
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == Kind::TooLarge
+    }
+
+    /// Whether there were more redirects than allowed.
+    pub fn is_too_many_redirects(&self) -> bool {
+        self.0.kind == Kind::Redirects
+    }
+
+    /// The status code, if it is what makes the request a failed one.
+    pub fn status(&self) -> Option<u16> {
+        match self.0.kind {
+            Kind::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether a body was not the JSON that was asked for.
+    pub fn is_json(&self) -> bool {
+        self.0.kind == Kind::Json
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpError").field("kind", &self.0.kind).field("text", &self.0.text).finish()
+    }
+}
+
+impl Error for HttpError {}

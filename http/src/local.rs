@@ -1,0 +1,103 @@
+//! What the sessions of one core share: origins, sites, TLS, and memory to use again.
+
+use crate::{
+    connection::TlsConfigs,
+    options::{HttpDefaults, SessionOptions},
+    site::{Origin, Site},
+};
+use hatchery_core::shard::Shard;
+use http::HeaderMap;
+use rustc_hash::FxHashMap;
+use std::{cell::RefCell, fmt, rc::Rc};
+
+/// Origins and sites kept. A scenario has a few; one that makes them from data must not fill the
+/// memory.
+const SITES_MAX: usize = 1024;
+
+/// Header maps kept to be used again: about as many as are held by responses at a time.
+const SPARE_HEADERS_MAX: usize = 256;
+
+/// A header map that grew beyond this is not kept.
+const SPARE_HEADERS_CAPACITY_MAX: usize = 64;
+
+/// The shared part of a core's sessions.
+pub(crate) struct Local {
+    pub(crate) options: Rc<SessionOptions>,
+    pub(crate) tls: TlsConfigs,
+    sites: RefCell<FxHashMap<Box<str>, Rc<Site>>>,
+    origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
+    spare_headers: RefCell<Vec<HeaderMap>>,
+}
+
+impl Local {
+    /// The one of a shard.
+    pub(crate) fn of(shard: &Rc<Shard>) -> Rc<Local> {
+        shard.local(|shard| {
+            let defaults = shard.common().extension::<HttpDefaults>();
+            let options = defaults.map(|defaults| defaults.session.clone()).unwrap_or_default();
+            Local {
+                options: Rc::new(options),
+                tls: TlsConfigs::default(),
+                sites: RefCell::default(),
+                origins: RefCell::default(),
+                spare_headers: RefCell::default(),
+            }
+        })
+    }
+
+    /// The site of a base URL.
+    pub(crate) fn site(&self, base_url: Option<&str>) -> Rc<Site> {
+        let key = base_url.unwrap_or_default();
+        if let Some(site) = self.sites.borrow().get(key) {
+            return Rc::clone(site);
+        }
+        let site = Rc::new(Site::new(self, base_url));
+        let mut sites = self.sites.borrow_mut();
+        if sites.len() < SITES_MAX {
+            sites.insert(key.into(), Rc::clone(&site));
+        }
+        site
+    }
+
+    /// The known origin that is equal to this one, if there is one. Connections are told apart by
+    /// their origin's address.
+    pub(crate) fn share(&self, origin: Origin) -> Rc<Origin> {
+        let mut origins = self.origins.borrow_mut();
+        if let Some(known) = origins.get(&origin.text) {
+            return Rc::clone(known);
+        }
+        let origin = Rc::new(origin);
+        if origins.len() >= SITES_MAX {
+            // Those in use live on; idle connections to the others are not found again.
+            origins.retain(|_, known| Rc::strong_count(known) > 1);
+        }
+        if origins.len() < SITES_MAX {
+            origins.insert(origin.text.clone(), Rc::clone(&origin));
+        }
+        origin
+    }
+
+    /// An empty header map, most often with memory from one that was used before.
+    #[inline]
+    pub(crate) fn spare_headers(&self) -> HeaderMap {
+        self.spare_headers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a header map that is no longer needed.
+    #[inline]
+    pub(crate) fn keep_headers(&self, mut headers: HeaderMap) {
+        let capacity = headers.capacity();
+        let mut spare = self.spare_headers.borrow_mut();
+        if capacity > 0 && capacity <= SPARE_HEADERS_CAPACITY_MAX && spare.len() < SPARE_HEADERS_MAX
+        {
+            headers.clear();
+            spare.push(headers);
+        }
+    }
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! How a session connects.
+
+use hatchery_core::ring::SocketOptions;
+use std::net::IpAddr;
+
+/// Options of a session, for all its requests.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// Whether a connection serves more than one request (the default). Without, each request
+    /// opens its own and says `Connection: close`.
+    pub keep_alive: bool,
+    /// Whether a server's certificate is verified (the default). `--insecure` turns it off.
+    pub verify: bool,
+    /// Whether connections are closed with RST, which leaves no TIME_WAIT behind, instead of FIN.
+    pub reset_on_close: bool,
+    /// The local address to connect from.
+    pub source: Option<IpAddr>,
+    /// Bytes of a response's body that are held in memory; a larger one is a failure.
+    pub body_bytes_max: u64,
+}
+
+/// What a response's body may weigh unless said otherwise. Ten thousand users that each get an
+/// endless body must not take the machine with them.
+const BODY_BYTES_MAX: u64 = 256 << 20;
+
+impl Default for SessionOptions {
+    fn default() -> SessionOptions {
+        SessionOptions {
+            keep_alive: true,
+            verify: true,
+            reset_on_close: false,
+            source: None,
+            body_bytes_max: BODY_BYTES_MAX,
+        }
+    }
+}
+
+impl SessionOptions {
+    pub(crate) fn socket(&self) -> SocketOptions {
+        SocketOptions { source: self.source, reset_on_close: self.reset_on_close }
+    }
+}
+
+/// What the command line says of HTTP, for every session that is not told otherwise. The program
+/// puts it into [`hatchery_core::shard::Common::extensions`].
+#[derive(Clone, Debug, Default)]
+pub struct HttpDefaults {
+    /// The options of a new session.
+    pub session: SessionOptions,
+}

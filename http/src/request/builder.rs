@@ -1,0 +1,255 @@
+//! Putting a request together; awaiting it sends it.
+
+use super::{
+    parts::Parts,
+    perform::{Finished, perform},
+};
+use crate::{
+    error::HttpError,
+    response::{CatchResponse, Response},
+    session::HttpSession,
+    site,
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use serde::Serialize;
+use std::{
+    borrow::Cow,
+    fmt,
+    future::{Future, IntoFuture},
+    marker::PhantomData,
+    pin::Pin,
+    time::Duration,
+};
+
+/// Marks a request that is recorded as soon as it has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+/// Marks a request whose outcome its user decides; see [`RequestBuilder::catch_response`].
+#[derive(Clone, Copy, Debug)]
+pub struct Catching;
+
+/// A request being put together by the methods of [`HttpSession`]. Nothing happens until it is
+/// awaited; then it is sent, and recorded once.
+///
+/// A mistake in a part (a header with a line break, a value that does not serialize) comes back as
+/// the response's error when it is awaited, and nothing is sent or recorded.
+#[must_use = "a request is sent when it is awaited"]
+pub struct RequestBuilder<'a, Mode = Plain> {
+    pub(super) session: &'a HttpSession,
+    pub(super) method: Method,
+    pub(super) path: Cow<'static, str>,
+    pub(super) name: Option<Cow<'static, str>>,
+    pub(super) parts: Option<Box<Parts>>,
+    mode: PhantomData<Mode>,
+}
+
+impl<'a> RequestBuilder<'a, Plain> {
+    pub(crate) fn new(
+        session: &'a HttpSession,
+        method: Method,
+        path: Cow<'static, str>,
+    ) -> RequestBuilder<'a, Plain> {
+        RequestBuilder { session, method, path, name: None, parts: None, mode: PhantomData }
+    }
+
+    /// Gives the decision whether the request failed to whoever awaits it: the response comes as a
+    /// [`CatchResponse`], and is recorded when that is dropped. Locust's `catch_response=True`.
+    pub fn catch_response(self) -> RequestBuilder<'a, Catching> {
+        let RequestBuilder { session, method, path, name, parts, .. } = self;
+        RequestBuilder { session, method, path, name, parts, mode: PhantomData }
+    }
+}
+
+impl<Mode> RequestBuilder<'_, Mode> {
+    fn parts(&mut self) -> &mut Parts {
+        self.parts.get_or_insert_default()
+    }
+
+    /// The name of the statistics' entry, instead of path and query: groups URLs that differ in an
+    /// id. Locust's `name`.
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets a header, replacing the session's or a default one of that name.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+        V: TryInto<HeaderValue, Error: fmt::Display>,
+    {
+        let parts = self.parts();
+        match (name.try_into(), value.try_into()) {
+            (Ok(name), Ok(value)) => {
+                parts.headers.insert(name, value);
+            }
+            (Err(error), _) => parts.fail(HttpError::invalid_part("header name", error)),
+            (Ok(name), Err(error)) => {
+                parts.fail(HttpError::invalid_part(name.as_str(), error));
+            }
+        }
+        self
+    }
+
+    /// Sets headers; see [`RequestBuilder::header`].
+    pub fn headers<N, V>(self, headers: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+        V: TryInto<HeaderValue, Error: fmt::Display>,
+    {
+        headers.into_iter().fold(self, |request, (name, value)| request.header(name, value))
+    }
+
+    /// Appends pairs to the URL's query, encoded: a slice of pairs, a map or a struct. They are
+    /// part of the entry's name unless it is given one. Locust's `params`.
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        let parts = self.parts();
+        match serde_urlencoded::to_string(params) {
+            Ok(query) if query.is_empty() => {}
+            Ok(query) => {
+                if !parts.query.is_empty() {
+                    parts.query.push('&');
+                }
+                parts.query.push_str(&query);
+            }
+            Err(error) => parts.fail(HttpError::invalid_part("params", error)),
+        }
+        self
+    }
+
+    /// The same as [`RequestBuilder::params`].
+    pub fn query(self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params(params)
+    }
+
+    /// Sends a value as JSON, with `Content-Type: application/json`. Locust's `json`.
+    pub fn json(mut self, value: &(impl Serialize + ?Sized)) -> Self {
+        let parts = self.parts();
+        match serde_json::to_vec(value) {
+            Ok(body) => {
+                parts.body = Some(body.into());
+                parts.content_type = Some(HeaderValue::from_static("application/json"));
+            }
+            Err(error) => parts.fail(HttpError::invalid_part("json", error)),
+        }
+        self
+    }
+
+    /// Sends pairs as a form: a slice of pairs, a map or a struct. Locust's `data` with a dict.
+    pub fn form(mut self, fields: &(impl Serialize + ?Sized)) -> Self {
+        let parts = self.parts();
+        match serde_urlencoded::to_string(fields) {
+            Ok(body) => {
+                parts.body = Some(body.into());
+                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+                parts.content_type = Some(form);
+            }
+            Err(error) => parts.fail(HttpError::invalid_part("form", error)),
+        }
+        self
+    }
+
+    /// Sends these bytes; set `Content-Type` by [`RequestBuilder::header`]. Locust's `data` with
+    /// bytes or a string.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        let parts = self.parts();
+        parts.body = Some(body.into());
+        parts.content_type = None;
+        self
+    }
+
+    /// Sends a cookie with this request, beside the session's; the session does not keep it.
+    pub fn cookie(mut self, name: &str, value: &str) -> Self {
+        let cookies = &mut self.parts().cookies;
+        if !cookies.is_empty() {
+            cookies.push_str("; ");
+        }
+        cookies.extend([name, "=", value]);
+        self
+    }
+
+    /// Sends cookies with this request; see [`RequestBuilder::cookie`].
+    pub fn cookies<N: AsRef<str>, V: AsRef<str>>(
+        self,
+        cookies: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let cookies = cookies.into_iter();
+        cookies.fold(self, |request, (name, value)| request.cookie(name.as_ref(), value.as_ref()))
+    }
+
+    /// HTTP Basic authentication. Locust's `auth` with a pair.
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        self.parts().authorization = Some(site::basic(user, password));
+        self
+    }
+
+    /// `Authorization: Bearer` with this token.
+    pub fn bearer_auth(mut self, token: &str) -> Self {
+        let parts = self.parts();
+        match HeaderValue::try_from(format!("Bearer {token}")) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                parts.authorization = Some(value);
+            }
+            Err(error) => parts.fail(HttpError::invalid_part("token", error)),
+        }
+        self
+    }
+
+    /// How long the whole request may take, redirects included. Without a limit it may take for
+    /// ever, as in Locust.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.parts().limits.total = Some(limit);
+        self
+    }
+
+    /// How long a connection may take to be made, TLS included. Locust's first `timeout`.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.parts().limits.connect = Some(limit);
+        self
+    }
+
+    /// How long the server may say nothing. Locust's second `timeout`.
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.parts().limits.read = Some(limit);
+        self
+    }
+
+    /// Whether redirects are followed: by default for all methods but HEAD.
+    pub fn allow_redirects(mut self, allow: bool) -> Self {
+        self.parts().allow_redirects = Some(allow);
+        self
+    }
+}
+
+impl<'a> IntoFuture for RequestBuilder<'a, Plain> {
+    type Output = Response;
+    type IntoFuture = Pin<Box<dyn Future<Output = Response> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let shard = &self.session.0.shard;
+        Box::pin(async move { Finished::record(perform(self).await, shard) })
+    }
+}
+
+impl<'a> IntoFuture for RequestBuilder<'a, Catching> {
+    type Output = CatchResponse;
+    type IntoFuture = Pin<Box<dyn Future<Output = CatchResponse> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let shard = &self.session.0.shard;
+        Box::pin(async move { CatchResponse::new(perform(self).await, shard) })
+    }
+}
+
+impl<Mode> fmt::Debug for RequestBuilder<'_, Mode> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuilder")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

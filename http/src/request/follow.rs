@@ -1,0 +1,165 @@
+//! Redirects, by python-requests' rules.
+
+use super::{deadline::Deadline, exchange::exchange, parts::Parts};
+use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
+use bytes::Bytes;
+use http::{
+    Method,
+    header::{LOCATION, SET_COOKIE},
+};
+use std::rc::Rc;
+use url::Url;
+
+/// Redirects that are followed in one request. python-requests' `DEFAULT_REDIRECT_LIMIT`.
+const REDIRECTS_MAX: usize = 30;
+
+/// One step of a request: the first, or where a redirect leads.
+#[derive(Debug)]
+pub(super) struct Hop {
+    pub(super) method: Method,
+    pub(super) target: Rc<Target>,
+    pub(super) body: Option<Bytes>,
+    /// Whether a redirect took the body away, and the headers that describe it with it.
+    pub(super) is_bare: bool,
+    /// Whether it goes to the host that the user meant: credentials go to no other.
+    pub(super) is_trusted: bool,
+    /// When it begins, in shard nanoseconds.
+    start_ns: u64,
+}
+
+impl Hop {
+    pub(super) fn first(method: Method, target: Rc<Target>, parts: &Parts, start_ns: u64) -> Hop {
+        let body = parts.body.clone();
+        Hop { method, target, body, is_bare: false, is_trusted: true, start_ns }
+    }
+}
+
+/// Sends a request and follows its redirects. Gives the last response, and when it was complete.
+pub(super) async fn follow(
+    session: &Inner,
+    parts: &Parts,
+    mut hop: Hop,
+) -> Result<(Response, u64), HttpError> {
+    let follows = parts.allow_redirects.unwrap_or(hop.method != Method::HEAD);
+    let mut deadline = Deadline::start(&session.shard, parts.limits);
+    let mut history = vec![];
+    loop {
+        let exchanged = exchange(session, parts, &hop, &mut deadline).await?;
+        if exchanged.head.headers.contains_key(SET_COOKIE) {
+            session.cookies.store(&exchanged.head.headers, &hop.target);
+        }
+        let end_ns = exchanged.end_ns;
+        let elapsed_ns = exchanged.head_ns - hop.start_ns;
+        let next = match follows && is_redirect(exchanged.head.status.as_u16()) {
+            true => next(session, &hop, &exchanged.head, end_ns)?,
+            false => None,
+        };
+        let (head, body) = (exchanged.head, exchanged.body);
+        let mut response = Response::new(
+            Rc::clone(&session.local),
+            &hop.method,
+            &hop.target,
+            head,
+            body,
+            elapsed_ns,
+        );
+        let Some(next) = next else {
+            response.set_history(history);
+            return Ok((response, end_ns));
+        };
+        if history.len() >= REDIRECTS_MAX {
+            return Err(HttpError::too_many_redirects(REDIRECTS_MAX));
+        }
+        history.push(response);
+        hop = next;
+    }
+}
+
+/// Whether a status sends the client elsewhere, if the response says where.
+pub(crate) fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where a redirect leads, if it says so.
+fn next(session: &Inner, hop: &Hop, head: &Head, now_ns: u64) -> Result<Option<Hop>, HttpError> {
+    let Some(location) = head.headers.get(LOCATION) else { return Ok(None) };
+    // Servers write UTF-8 here that they ought to have encoded.
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let from = hop.target.url();
+    let to = from.join(&location).map_err(|error| HttpError::invalid_url(&location, error))?;
+    let same_origin = from.origin() == to.origin();
+    let target = match same_origin {
+        // Keeps the connection, and a unix socket.
+        true => Target::below(&hop.target.origin, &to)?,
+        false => Target::of_url(&session.local, &to)?,
+    };
+    let status = head.status.as_u16();
+    let keeps_body = matches!(status, 307 | 308);
+    Ok(Some(Hop {
+        method: redirected_method(status, &hop.method),
+        target: Rc::new(target),
+        body: hop.body.clone().filter(|_| keeps_body),
+        is_bare: hop.is_bare || !keeps_body,
+        is_trusted: hop.is_trusted && may_keep_credentials(from, &to),
+        start_ns: now_ns,
+    }))
+}
+
+/// Whether credentials meant for one URL may go to the other: python-requests'
+/// `should_strip_auth`, turned round.
+fn may_keep_credentials(from: &Url, to: &Url) -> bool {
+    if from.host() != to.host() {
+        return false;
+    }
+    let ports = (from.port_or_known_default(), to.port_or_known_default());
+    let is_upgrade = from.scheme() == "http" && to.scheme() == "https";
+    if is_upgrade && ports == (Some(80), Some(443)) {
+        return true;
+    }
+    from.scheme() == to.scheme() && ports.0 == ports.1
+}
+
+/// The method after a redirect: browsers' habits rather than the standard's letter.
+fn redirected_method(status: u16, method: &Method) -> Method {
+    match status {
+        303 | 302 if *method != Method::HEAD => Method::GET,
+        301 if *method == Method::POST => Method::GET,
+        _ => method.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_change_as_in_python_requests() {
+        let cases = [
+            (301, Method::POST, Method::GET),
+            (301, Method::PUT, Method::PUT),
+            (302, Method::POST, Method::GET),
+            (302, Method::PUT, Method::GET),
+            (302, Method::HEAD, Method::HEAD),
+            (303, Method::DELETE, Method::GET),
+            (303, Method::HEAD, Method::HEAD),
+            (307, Method::POST, Method::POST),
+            (308, Method::PUT, Method::PUT),
+        ];
+        for (status, from, to) in cases {
+            assert_eq!(redirected_method(status, &from), to, "{status} {from}");
+        }
+    }
+
+    #[test]
+    fn credentials_go_to_the_same_host_and_up_to_tls_only() {
+        let keeps = |from: &str, to: &str| {
+            may_keep_credentials(&from.parse().expect("a URL"), &to.parse().expect("a URL"))
+        };
+        assert!(keeps("http://a/x", "http://a:80/y"));
+        assert!(keeps("http://a/x", "https://a/y"));
+        assert!(!keeps("https://a/x", "http://a/y"));
+        assert!(!keeps("http://a/x", "http://b/x"));
+        assert!(!keeps("http://a/x", "http://a:8080/x"));
+        assert!(!keeps("http://a:8080/x", "https://a/x"));
+    }
+}

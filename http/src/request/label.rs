@@ -1,0 +1,65 @@
+//! Under which entry of the statistics a request is counted.
+
+use crate::site::Target;
+use hatchery_core::{shard::Shard, stats::EntryId};
+use http::Method;
+use std::{borrow::Cow, rc::Rc};
+
+/// Method and name of a request.
+#[derive(Debug)]
+pub(crate) struct Label {
+    pub(crate) method: Method,
+    /// The name that was given to it.
+    pub(crate) given: Option<Cow<'static, str>>,
+    /// Where it went first; its path and query are the name otherwise.
+    pub(crate) first: Rc<Target>,
+}
+
+impl Label {
+    pub(crate) fn name(&self) -> &str {
+        self.given.as_deref().unwrap_or_else(|| self.first.path())
+    }
+
+    fn static_name(&self) -> Option<&'static str> {
+        match &self.given {
+            Some(Cow::Borrowed(name)) => Some(name),
+            Some(Cow::Owned(_)) => None,
+            None => self.first.static_path,
+        }
+    }
+
+    /// The entry's number.
+    #[inline]
+    pub(crate) fn entry(&self, shard: &Shard) -> EntryId {
+        match (static_method(&self.method), self.static_name()) {
+            (Some(method), Some(name)) => shard.entry_static(method, name),
+            _ => shard.entry(self.method.as_str(), self.name()),
+        }
+    }
+
+    /// Method and name for whoever listens to the request event.
+    pub(crate) fn names(&self) -> (Cow<'static, str>, Cow<'static, str>) {
+        let method = match static_method(&self.method) {
+            Some(method) => Cow::Borrowed(method),
+            None => Cow::Owned(self.method.as_str().to_owned()),
+        };
+        let name = match self.static_name() {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(self.name().to_owned()),
+        };
+        (method, name)
+    }
+}
+
+fn static_method(method: &Method) -> Option<&'static str> {
+    Some(match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => return None,
+    })
+}

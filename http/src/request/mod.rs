@@ -1,0 +1,16 @@
+//! Requests: how they are put together, and what happens to them until they are recorded.
+
+mod body;
+mod builder;
+mod deadline;
+mod exchange;
+mod follow;
+mod label;
+mod parts;
+mod perform;
+
+pub(crate) use body::ReqBody;
+pub use builder::{Catching, Plain, RequestBuilder};
+pub(crate) use deadline::Deadline;
+pub(crate) use follow::is_redirect;
+pub(crate) use perform::{Finished, Sent};

@@ -1,0 +1,32 @@
+//! What a request carries beyond method and path. Plain requests have none of it.
+
+use super::deadline::Limits;
+use crate::error::HttpError;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+
+/// The rarer parts of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// The first mistake in putting it together.
+    pub(crate) error: Option<HttpError>,
+    pub(crate) headers: HeaderMap,
+    /// Pairs to append to the URL, encoded.
+    pub(crate) query: String,
+    pub(crate) body: Option<Bytes>,
+    /// Of the body, unless a header says otherwise.
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) authorization: Option<HeaderValue>,
+    /// `name=value; name=value`.
+    pub(crate) cookies: String,
+    pub(crate) limits: Limits,
+    /// Unless set: for all methods but HEAD.
+    pub(crate) allow_redirects: Option<bool>,
+}
+
+impl Parts {
+    /// Remembers the first mistake.
+    pub(crate) fn fail(&mut self, error: HttpError) {
+        self.error.get_or_insert(error);
+    }
+}

@@ -1,0 +1,90 @@
+//! A request from the first byte to its sample.
+
+use super::{
+    builder::RequestBuilder,
+    follow::{Hop, follow},
+    label::Label,
+    parts::Parts,
+};
+use crate::{error::HttpError, response::Response};
+use hatchery_core::{
+    shard::{Shard, Ticket},
+    stats::Failure,
+};
+use http::Method;
+use std::rc::Rc;
+
+/// A request that has ended and is to be recorded.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) response: Response,
+    /// `None` if nothing was sent, so that nothing is recorded.
+    pub(crate) sent: Option<Sent>,
+}
+
+/// What is recorded of a request.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) ticket: Ticket,
+    pub(crate) label: Label,
+    pub(crate) response_time_ns: u64,
+}
+
+/// Sends a request and follows its redirects.
+pub(super) async fn perform<Mode>(request: RequestBuilder<'_, Mode>) -> Finished {
+    let RequestBuilder { session, method, path, name, mut parts, .. } = request;
+    let session = &session.0;
+    let error = parts.as_mut().and_then(|parts| parts.error.take());
+    let query = parts.as_ref().map(|parts| &*parts.query).filter(|query| !query.is_empty());
+    let target = match error {
+        Some(error) => Err(error),
+        None => session.site.target(&session.local, path, query),
+    };
+    let target = match target {
+        Ok(target) => target,
+        Err(error) => return Finished::unsent(session.local.clone(), method, error),
+    };
+    let label = Label { method: method.clone(), given: name, first: Rc::clone(&target) };
+    let parts = parts.unwrap_or_else(|| Box::new(Parts::default()));
+    let ticket = session.shard.begin();
+    let hop = Hop::first(method, target, &parts, ticket.start_ns());
+    match follow(session, &parts, hop).await {
+        Ok((response, end_ns)) => {
+            let response_time_ns = end_ns - ticket.start_ns();
+            Finished { response, sent: Some(Sent { ticket, label, response_time_ns }) }
+        }
+        Err(error) => {
+            let (local, method) = (session.local.clone(), label.method.clone());
+            let first = Rc::clone(&label.first);
+            let response = Response::failed(local, method, Some(first), error);
+            let response_time_ns = ticket.elapsed_ns();
+            Finished { response, sent: Some(Sent { ticket, label, response_time_ns }) }
+        }
+    }
+}
+
+impl Finished {
+    fn unsent(local: Rc<crate::local::Local>, method: Method, error: HttpError) -> Finished {
+        Finished { response: Response::failed(local, method, None, error), sent: None }
+    }
+
+    /// Records the request by its status.
+    #[inline]
+    pub(crate) fn record(self, shard: &Shard) -> Response {
+        let Finished { response, sent } = self;
+        if let Some(sent) = sent {
+            let failure = response.failure(sent.label.name());
+            sent.record(shard, response.status_code(), response.length(), failure.as_ref());
+        }
+        response
+    }
+}
+
+impl Sent {
+    #[inline]
+    pub(crate) fn record(self, shard: &Shard, status: u16, bytes: u64, failure: Option<&Failure>) {
+        let Sent { ticket, label, response_time_ns } = self;
+        let entry = label.entry(shard);
+        ticket.finish_after(response_time_ns, entry, status, bytes, failure, || label.names());
+    }
+}

@@ -1,0 +1,247 @@
+//! A response.
+
+use crate::{connection::Head, error::HttpError, local::Local, request::is_redirect, site::Target};
+use bytes::Bytes;
+use hatchery_core::stats::Failure;
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{LOCATION, SET_COOKIE},
+};
+use hyper::ext::ReasonPhrase;
+use serde::de::DeserializeOwned;
+use std::{borrow::Cow, fmt, mem, rc::Rc, time::Duration};
+
+/// A server's response, complete with its body; or, with status 0, a failed request and its error.
+/// The members are those of python-requests' `Response`.
+pub struct Response {
+    local: Rc<Local>,
+    method: Method,
+    /// The last target, after redirects. `None` if the URL was of no use.
+    target: Option<Rc<Target>>,
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    elapsed: Duration,
+    /// What most responses do not have.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Default)]
+struct Rare {
+    error: Option<HttpError>,
+    reason: Option<ReasonPhrase>,
+    history: Vec<Response>,
+}
+
+impl Response {
+    pub(crate) fn new(
+        local: Rc<Local>,
+        method: &Method,
+        target: &Rc<Target>,
+        head: Head,
+        body: Bytes,
+        elapsed_ns: u64,
+    ) -> Response {
+        let rare =
+            head.reason.map(|reason| Box::new(Rare { reason: Some(reason), ..Rare::default() }));
+        Response {
+            local,
+            method: method.clone(),
+            target: Some(Rc::clone(target)),
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            elapsed: Duration::from_nanos(elapsed_ns),
+            rare,
+        }
+    }
+
+    pub(crate) fn failed(
+        local: Rc<Local>,
+        method: Method,
+        target: Option<Rc<Target>>,
+        error: HttpError,
+    ) -> Response {
+        Response {
+            headers: local.spare_headers(),
+            local,
+            method,
+            target,
+            status: 0,
+            body: Bytes::new(),
+            elapsed: Duration::ZERO,
+            rare: Some(Box::new(Rare { error: Some(error), ..Rare::default() })),
+        }
+    }
+
+    pub(crate) fn set_history(&mut self, history: Vec<Response>) {
+        if !history.is_empty() {
+            self.rare.get_or_insert_default().history = history;
+        }
+    }
+
+    /// Why the request counts as failed, if it does.
+    #[inline]
+    pub(crate) fn failure(&self, name: &str) -> Option<Failure> {
+        if let Some(error) = self.error() {
+            return Some(error.to_failure());
+        }
+        self.is_failing_status()
+            .then(|| HttpError::bad_status(self.status, self.reason(), name).to_failure())
+    }
+
+    fn is_failing_status(&self) -> bool {
+        (400..600).contains(&self.status)
+    }
+
+    /// Body length in bytes, as the statistics count it.
+    pub(crate) fn length(&self) -> u64 {
+        self.body.len() as u64
+    }
+
+    /// The status code; 0 if there was no response, see [`Response::error`].
+    pub fn status_code(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason that came with the status, or the usual one.
+    pub fn reason(&self) -> &str {
+        if let Some(reason) = self.rare.as_ref().and_then(|rare| rare.reason.as_ref()) {
+            return std::str::from_utf8(reason.as_bytes()).unwrap_or_default();
+        }
+        let status = StatusCode::from_u16(self.status).ok();
+        status.and_then(|status| status.canonical_reason()).unwrap_or_default()
+    }
+
+    /// Whether there was a response and its status is not one of 400 to 599.
+    pub fn ok(&self) -> bool {
+        self.error().is_none() && !self.is_failing_status()
+    }
+
+    /// Why there was no response. A status of 400 and above is none of these: see
+    /// [`Response::raise_for_status`].
+    pub fn error(&self) -> Option<&HttpError> {
+        self.rare.as_ref()?.error.as_ref()
+    }
+
+    /// The headers; their names are compared without regard to case.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The value of a header's first line, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Names and values of the cookies that this response sets.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.get_all(SET_COOKIE).iter().filter_map(|line| {
+            let pair = line.to_str().ok()?.split(';').next()?;
+            let (name, value) = pair.split_once('=')?;
+            Some((name.trim(), value.trim()))
+        })
+    }
+
+    /// The body.
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body, without a copy.
+    pub fn into_content(mut self) -> Bytes {
+        mem::take(&mut self.body)
+    }
+
+    /// The body as text; bytes that are none are replaced by `U+FFFD`.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`HttpError::is_json`] if it is not, or not of this shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+        serde_json::from_slice(&self.body).map_err(|error| HttpError::json(&error))
+    }
+
+    /// From sending the request to having the response's head; of the last hop, if there were
+    /// redirects. What is recorded is the whole time, body and all hops included.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// The method of the request that this answers; a redirect may have changed it.
+    pub fn request_method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The URL that this came from, after redirects. Empty if there was none to send to.
+    pub fn url(&self) -> String {
+        self.target.as_ref().map(|target| target.text()).unwrap_or_default()
+    }
+
+    /// The redirects that led here, the oldest first.
+    pub fn history(&self) -> &[Response] {
+        self.rare.as_ref().map(|rare| &*rare.history).unwrap_or_default()
+    }
+
+    /// Whether it redirects and says where to.
+    pub fn is_redirect(&self) -> bool {
+        is_redirect(self.status) && self.headers.contains_key(LOCATION)
+    }
+
+    /// Whether it redirects for good: 301 or 308.
+    pub fn is_permanent_redirect(&self) -> bool {
+        matches!(self.status, 301 | 308) && self.headers.contains_key(LOCATION)
+    }
+
+    /// The response, unless the request failed or its status is 400 or above.
+    ///
+    /// # Errors
+    /// [`Response::error`], or the status as [`HttpError::status`].
+    pub fn raise_for_status(&self) -> Result<&Response, HttpError> {
+        match self.to_error() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// As [`Response::raise_for_status`], for the end of a chain.
+    ///
+    /// # Errors
+    /// [`Response::error`], or the status as [`HttpError::status`].
+    pub fn error_for_status(self) -> Result<Response, HttpError> {
+        match self.to_error() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    fn to_error(&self) -> Option<HttpError> {
+        if let Some(error) = self.error() {
+            return Some(error.clone());
+        }
+        self.is_failing_status()
+            .then(|| HttpError::bad_status(self.status, self.reason(), &self.url()))
+    }
+}
+
+impl Drop for Response {
+    #[inline]
+    fn drop(&mut self) {
+        self.local.keep_headers(mem::take(&mut self.headers));
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status_code", &self.status)
+            .field("url", &self.url())
+            .field("error", &self.error())
+            .field("n_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

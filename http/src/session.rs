@@ -1,0 +1,238 @@
+//! A simulated user's HTTP client.
+
+use crate::{
+    connection::{Connection, Pool},
+    cookies::Cookies,
+    error::HttpError,
+    local::Local,
+    options::SessionOptions,
+    request::RequestBuilder,
+    site::{Origin, Site},
+};
+use hatchery_core::{shard::Shard, user::Spawn};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use rustls::ClientConfig;
+use std::{
+    borrow::Cow,
+    cell::{OnceCell, RefCell},
+    fmt,
+    rc::Rc,
+    sync::Arc,
+};
+
+/// A user's HTTP client: it keeps cookies and connections between requests, and records each
+/// request. Locust's `HttpSession`.
+///
+/// A path is appended to the base URL; an absolute URL is used as it is. Clones share cookies and
+/// connections.
+///
+/// ```ignore
+/// let response = self.client.get("/item/42").name("/item/[id]").await;
+/// response.raise_for_status()?;
+/// ```
+#[derive(Clone)]
+pub struct HttpSession(pub(crate) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) shard: Rc<Shard>,
+    pub(crate) local: Rc<Local>,
+    pub(crate) site: Rc<Site>,
+    pub(crate) options: Rc<SessionOptions>,
+    pub(crate) cookies: Cookies,
+    pool: RefCell<Pool>,
+    headers: RefCell<Option<Box<HeaderMap>>>,
+    tls: OnceCell<Arc<ClientConfig>>,
+}
+
+impl HttpSession {
+    /// A session for a new user: base URL from [`Spawn::host`], options from the command line.
+    ///
+    /// Without a base URL only absolute URLs can be requested. One that is no use is reported by
+    /// each request, as [`HttpError::is_invalid_url`]; see [`crate::check_base_url`].
+    pub fn new(spawn: &Spawn<'_>) -> HttpSession {
+        HttpSession::make(spawn.shard(), spawn.host(), None)
+    }
+
+    /// A session with a base URL of its own: `http://`, `https://`, or `http+unix://` with the
+    /// socket's path encoded (`http+unix://%2Frun%2Fapp.sock/path`). User and password in it are
+    /// sent as HTTP Basic authentication, to its own origin only.
+    ///
+    /// # Errors
+    /// When the URL is of no use.
+    pub fn with_base_url(shard: &Rc<Shard>, url: &str) -> Result<HttpSession, HttpError> {
+        let session = HttpSession::make(shard, Some(url), None);
+        match session.0.site.error() {
+            Some(error) => Err(error.clone()),
+            None => Ok(session),
+        }
+    }
+
+    /// A session with options of its own.
+    ///
+    /// # Errors
+    /// When the URL is of no use.
+    pub fn with_options(
+        shard: &Rc<Shard>,
+        url: &str,
+        options: SessionOptions,
+    ) -> Result<HttpSession, HttpError> {
+        let session = HttpSession::make(shard, Some(url), Some(Rc::new(options)));
+        match session.0.site.error() {
+            Some(error) => Err(error.clone()),
+            None => Ok(session),
+        }
+    }
+
+    fn make(
+        shard: &Rc<Shard>,
+        base_url: Option<&str>,
+        options: Option<Rc<SessionOptions>>,
+    ) -> HttpSession {
+        let local = Local::of(shard);
+        HttpSession(Rc::new(Inner {
+            shard: Rc::clone(shard),
+            site: local.site(base_url),
+            options: options.unwrap_or_else(|| Rc::clone(&local.options)),
+            local,
+            cookies: Cookies::default(),
+            pool: RefCell::default(),
+            headers: RefCell::default(),
+            tls: OnceCell::new(),
+        }))
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::GET, path.into())
+    }
+
+    /// A POST request; see [`RequestBuilder::json`], [`RequestBuilder::form`] and
+    /// [`RequestBuilder::body`].
+    pub fn post(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::POST, path.into())
+    }
+
+    /// A PUT request.
+    pub fn put(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::PUT, path.into())
+    }
+
+    /// A PATCH request.
+    pub fn patch(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::PATCH, path.into())
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::DELETE, path.into())
+    }
+
+    /// A HEAD request. Its redirects are not followed unless it is told to.
+    pub fn head(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::HEAD, path.into())
+    }
+
+    /// An OPTIONS request.
+    pub fn options(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, Method::OPTIONS, path.into())
+    }
+
+    /// A request with any method.
+    pub fn request(
+        &self,
+        method: Method,
+        path: impl Into<Cow<'static, str>>,
+    ) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, method, path.into())
+    }
+
+    /// Sends a header with every request from now on, unless a request sets its own.
+    ///
+    /// # Errors
+    /// When name or value have characters that a header must not have.
+    pub fn set_header<N, V>(&self, name: N, value: V) -> Result<(), HttpError>
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+        V: TryInto<HeaderValue, Error: fmt::Display>,
+    {
+        let name =
+            name.try_into().map_err(|error| HttpError::invalid_part("header name", error))?;
+        let value =
+            value.try_into().map_err(|error| HttpError::invalid_part(name.as_str(), error))?;
+        self.0.headers.borrow_mut().get_or_insert_default().insert(name, value);
+        Ok(())
+    }
+
+    /// Sends no such header any more.
+    pub fn remove_header(&self, name: &str) {
+        if let Some(headers) = &mut *self.0.headers.borrow_mut() {
+            headers.remove(name);
+        }
+    }
+
+    /// The value of the session's first cookie of this name.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.0.cookies.get(name)
+    }
+
+    /// Sets a cookie for the base URL's host.
+    ///
+    /// # Errors
+    /// When the session has no base URL.
+    pub fn set_cookie(&self, name: &str, value: &str) -> Result<(), HttpError> {
+        let target = self.0.site.target(&self.0.local, Cow::Borrowed("/"), None)?;
+        self.0.cookies.set(name, value, &target);
+        Ok(())
+    }
+
+    /// Forgets all cookies.
+    pub fn clear_cookies(&self) {
+        self.0.cookies.clear();
+    }
+
+    /// Closes the idle connections; the next request opens a new one.
+    pub fn close(&self) {
+        self.0.pool.borrow_mut().clear();
+    }
+
+    /// The core that it lives on.
+    pub fn shard(&self) -> &Rc<Shard> {
+        &self.0.shard
+    }
+}
+
+impl fmt::Debug for HttpSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSession")
+            .field("site", &self.0.site)
+            .field("cookies", &self.0.cookies)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(crate) fn take_idle(&self, origin: &Rc<Origin>) -> Option<Connection> {
+        self.pool.borrow_mut().take(origin)
+    }
+
+    pub(crate) fn give_back(&self, origin: &Rc<Origin>, connection: Connection) {
+        self.pool.borrow_mut().give_back(origin, connection);
+    }
+
+    /// Calls `each` with the session's own headers.
+    #[inline]
+    pub(crate) fn for_headers(&self, mut each: impl FnMut(&HeaderName, &HeaderValue)) {
+        if let Some(headers) = &*self.headers.borrow() {
+            headers.iter().for_each(|(name, value)| each(name, value));
+        }
+    }
+
+    /// The session's TLS configuration, made with its first TLS connection.
+    pub(crate) fn tls_config(&self) -> Result<Arc<ClientConfig>, HttpError> {
+        if let Some(config) = self.tls.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = self.local.tls.for_session(&self.options)?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
+    }
+}

@@ -1,0 +1,218 @@
+//! A base URL, and the targets of the paths below it.
+
+use super::{
+    origin::{Origin, UNIX},
+    target::{Target, is_plain},
+};
+use crate::{error::HttpError, local::Local};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderValue;
+use percent_encoding::percent_decode_str;
+use rustc_hash::FxHashMap;
+use std::{borrow::Cow, cell::RefCell, rc::Rc};
+use url::Url;
+
+/// Paths of the program's text whose targets are kept. A program has tens of them; one that makes
+/// more (by leaking strings) gets them made anew each time.
+const TARGETS_MAX: usize = 4096;
+
+/// A base URL as the sessions of a core share it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    base: Result<Base, HttpError>,
+    /// By address and length of the path: it stands in the program's text, so no other text will
+    /// ever be there.
+    targets: RefCell<FxHashMap<(usize, usize), Rc<Target>>>,
+}
+
+#[derive(Debug)]
+struct Base {
+    origin: Rc<Origin>,
+    /// The base URL's path, without a slash at its end.
+    prefix: Box<str>,
+    /// From user and password in the URL.
+    authorization: Option<HeaderValue>,
+}
+
+/// Whether sessions can be made for this base URL.
+///
+/// # Errors
+/// What is wrong with it: no or another scheme, no host, a port that is no number.
+pub fn check_base_url(url: &str) -> Result<(), HttpError> {
+    Base::parse(url, |origin| Rc::new(origin)).map(|_| ())
+}
+
+impl Site {
+    pub(crate) fn new(local: &Local, base_url: Option<&str>) -> Site {
+        let base = match base_url {
+            Some(url) => Base::parse(url, |origin| local.share(origin)),
+            None => Err(HttpError::missing_schema("")),
+        };
+        Site { base, targets: RefCell::default() }
+    }
+
+    /// What is wrong with the base URL.
+    pub(crate) fn error(&self) -> Option<&HttpError> {
+        self.base.as_ref().err()
+    }
+
+    /// `Authorization` for requests to this site, and its origin.
+    pub(crate) fn authorization(&self) -> Option<(&Rc<Origin>, &HeaderValue)> {
+        let base = self.base.as_ref().ok()?;
+        Some((&base.origin, base.authorization.as_ref()?))
+    }
+
+    /// The target of a path below the base URL, or of an absolute URL.
+    pub(crate) fn target(
+        &self,
+        local: &Local,
+        path: Cow<'static, str>,
+        query: Option<&str>,
+    ) -> Result<Rc<Target>, HttpError> {
+        let (Cow::Borrowed(text), None) = (&path, query) else {
+            return self.make(local, path, query).map(Rc::new);
+        };
+        let key = (text.as_ptr().addr(), text.len());
+        if let Some(target) = self.targets.borrow().get(&key) {
+            return Ok(Rc::clone(target));
+        }
+        let target = Rc::new(self.make(local, path, None)?);
+        let mut targets = self.targets.borrow_mut();
+        if targets.len() < TARGETS_MAX {
+            targets.insert(key, Rc::clone(&target));
+        }
+        Ok(target)
+    }
+
+    fn make(
+        &self,
+        local: &Local,
+        path: Cow<'static, str>,
+        query: Option<&str>,
+    ) -> Result<Target, HttpError> {
+        let path = match query {
+            Some(query) => Cow::Owned(with_query(&path, query)),
+            None => path,
+        };
+        if let Some((scheme, _)) = path.split_once("://")
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        {
+            return absolute(local, &path);
+        }
+        let base = match &self.base {
+            Ok(base) => base,
+            Err(error) if error.text().starts_with("MissingSchema") => {
+                return Err(HttpError::missing_schema(&path));
+            }
+            Err(error) => return Err(error.clone()),
+        };
+        if is_plain(&path) {
+            return match path {
+                Cow::Borrowed(path) if base.prefix.is_empty() => {
+                    Ok(Target::of_static(&base.origin, path))
+                }
+                path if base.prefix.is_empty() => Target::of_path(&base.origin, path.into_owned()),
+                path => Target::of_path(&base.origin, format!("{}{path}", base.prefix)),
+            };
+        }
+        if !path.is_empty() && !path.starts_with(['/', '?', '#']) {
+            let reason = "a path must start with '/', a URL with http:// or https://";
+            return Err(HttpError::invalid_url(&path, reason));
+        }
+        let whole = format!("http://localhost{}{path}", base.prefix);
+        let url = Url::parse(&whole).map_err(|error| HttpError::invalid_url(&path, error))?;
+        Target::of_path(&base.origin, path_and_query(&url))
+    }
+}
+
+/// The target of an absolute URL.
+fn absolute(local: &Local, url: &str) -> Result<Target, HttpError> {
+    let base = Base::parse(url, |origin| local.share(origin))?;
+    let path = match url.strip_prefix(UNIX) {
+        Some(rest) => {
+            let path = rest.find('/').map_or("", |at| &rest[at..]);
+            let url = Url::parse(&format!("http://localhost{path}"));
+            path_and_query(&url.map_err(|error| HttpError::invalid_url(path, error))?)
+        }
+        None => {
+            let url = Url::parse(url).expect("parsed a moment ago");
+            path_and_query(&url)
+        }
+    };
+    Target::of_path(&base.origin, path)
+}
+
+/// The target that a redirect leads to.
+pub(super) fn path_and_query(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+impl Target {
+    /// The target of a URL that is parsed already: where a redirect leads.
+    pub(crate) fn of_url(local: &Local, url: &Url) -> Result<Target, HttpError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(HttpError::invalid_schema(url.as_str()));
+        }
+        Target::of_path(&local.share(Origin::of(url)?), path_and_query(url))
+    }
+
+    /// The target of a URL that is known to be of this origin.
+    pub(crate) fn below(origin: &Rc<Origin>, url: &Url) -> Result<Target, HttpError> {
+        Target::of_path(origin, path_and_query(url))
+    }
+}
+
+fn with_query(path: &str, query: &str) -> String {
+    let (path, fragment) = path.split_once('#').map_or((path, None), |(p, f)| (p, Some(f)));
+    let joint = if path.contains('?') { '&' } else { '?' };
+    match fragment {
+        Some(fragment) => format!("{path}{joint}{query}#{fragment}"),
+        None => format!("{path}{joint}{query}"),
+    }
+}
+
+impl Base {
+    fn parse(text: &str, share: impl Fn(Origin) -> Rc<Origin>) -> Result<Base, HttpError> {
+        if let Some(rest) = text.strip_prefix(UNIX) {
+            let (socket, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let prefix = path.trim_end_matches('/').into();
+            return Ok(Base {
+                origin: share(Origin::of_unix(socket)?),
+                prefix,
+                authorization: None,
+            });
+        }
+        let Some((scheme, _)) = text.split_once("://") else {
+            let reason = format_args!("no scheme supplied; perhaps you meant http://{text}");
+            return Err(HttpError::invalid_url(text, reason));
+        };
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return Err(HttpError::invalid_schema(text));
+        }
+        let url = Url::parse(text).map_err(|error| HttpError::invalid_url(text, error))?;
+        Ok(Base {
+            origin: share(Origin::of(&url)?),
+            prefix: url.path().trim_end_matches('/').into(),
+            authorization: credentials(&url),
+        })
+    }
+}
+
+fn credentials(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some(basic(&decode(url.username()), &decode(url.password().unwrap_or_default())))
+}
+
+/// `Authorization` of HTTP Basic authentication.
+pub(crate) fn basic(user: &str, password: &str) -> HeaderValue {
+    let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+    let mut value = HeaderValue::try_from(value).expect("Base64 is ASCII");
+    value.set_sensitive(true);
+    value
+}

@@ -1,0 +1,13 @@
+//! Where requests go: origins, base URLs, and the targets of paths that were asked for before.
+//!
+//! All of it is shared by the users of a core, so that a million users of one site parse its URL
+//! once.
+
+mod base;
+mod origin;
+mod target;
+
+pub use base::check_base_url;
+pub(crate) use base::{Site, basic};
+pub(crate) use origin::Origin;
+pub(crate) use target::Target;

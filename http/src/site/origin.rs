@@ -1,0 +1,83 @@
+//! An origin: scheme, host and port, with everything that is derived from them.
+
+use crate::error::HttpError;
+use hatchery_core::net;
+use http::HeaderValue;
+use percent_encoding::percent_decode_str;
+use rustls::pki_types::ServerName;
+use std::path::PathBuf;
+use url::{Host, Url};
+
+/// One origin, prepared for requests.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// Set for https: the name that the certificate must have.
+    pub(crate) tls: Option<ServerName<'static>>,
+    /// Where to connect.
+    pub(crate) target: net::Target,
+    /// Value of the `Host` header.
+    pub(crate) host_header: HeaderValue,
+    /// `scheme://host:port`, to which a path is appended.
+    pub(crate) text: Box<str>,
+}
+
+/// The scheme of a unix socket's URL, as in requests-unixsocket.
+pub(super) const UNIX: &str = "http+unix://";
+
+impl Origin {
+    pub(super) fn of(url: &Url) -> Result<Origin, HttpError> {
+        let Some(host) = url.host() else {
+            return Err(HttpError::invalid_url(url.as_str(), "no host supplied"));
+        };
+        let text = url.origin().ascii_serialization();
+        let (_, authority) = text.split_once("://").expect("an origin has a scheme");
+        let host_header = HeaderValue::from_str(authority)
+            .map_err(|error| HttpError::invalid_url(url.as_str(), error))?;
+        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        let name = match host {
+            Host::Domain(name) => name.to_owned(),
+            Host::Ipv4(ip) => ip.to_string(),
+            Host::Ipv6(ip) => ip.to_string(),
+        };
+        let tls = match url.scheme() {
+            "https" => Some(
+                ServerName::try_from(name.clone())
+                    .map_err(|error| HttpError::invalid_url(url.as_str(), error))?,
+            ),
+            _ => None,
+        };
+        let port = url.port_or_known_default().expect("http and https have a port");
+        let target = net::Target::Host { host: name.into(), port };
+        Ok(Origin { tls, target, host_header, text: text.into() })
+    }
+
+    /// The origin of `http+unix://%2Fpath%2Fto.sock/…`, given without scheme and path.
+    pub(super) fn of_unix(socket: &str) -> Result<Origin, HttpError> {
+        let url = || format!("{UNIX}{socket}");
+        let path = percent_decode_str(socket)
+            .decode_utf8()
+            .map_err(|error| HttpError::invalid_url(&url(), error))?;
+        if !path.starts_with('/') {
+            let reason = "the socket's path must be absolute, its slashes written %2F";
+            return Err(HttpError::invalid_url(&url(), reason));
+        }
+        Ok(Origin {
+            tls: None,
+            target: net::Target::Unix(PathBuf::from(&*path)),
+            host_header: HeaderValue::from_static("localhost"),
+            text: url().into(),
+        })
+    }
+
+    /// Whether it is reached through a unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self.target, net::Target::Unix(_))
+    }
+
+    /// The URL of a path, for cookies and redirects. A unix socket counts as `localhost`.
+    pub(crate) fn url(&self, path: &str) -> Url {
+        let origin = if self.is_unix() { "http://localhost" } else { &self.text };
+        let url = Url::parse(&format!("{origin}{path}"));
+        url.expect("an origin and a valid path make a URL")
+    }
+}

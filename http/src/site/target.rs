@@ -1,0 +1,77 @@
+//! The target of a request: an origin and a path, ready to be sent.
+
+use super::origin::Origin;
+use crate::error::HttpError;
+use bytes::Bytes;
+use http::{Uri, uri::PathAndQuery};
+use std::{cell::OnceCell, rc::Rc};
+use url::Url;
+
+/// A request's target.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) origin: Rc<Origin>,
+    /// Path and query, as they are sent.
+    pub(crate) uri: Uri,
+    /// The same, if it stands in the program's text: then its address is its name's.
+    pub(crate) static_path: Option<&'static str>,
+    /// Parsed when a cookie or a redirect asks for it.
+    url: OnceCell<Url>,
+}
+
+impl Target {
+    pub(super) fn of_static(origin: &Rc<Origin>, path: &'static str) -> Target {
+        let uri = Uri::from(PathAndQuery::from_static(path));
+        Target { origin: Rc::clone(origin), uri, static_path: Some(path), url: OnceCell::new() }
+    }
+
+    pub(super) fn of_path(origin: &Rc<Origin>, path: String) -> Result<Target, HttpError> {
+        let uri = PathAndQuery::from_maybe_shared(Bytes::from(path))
+            .map_err(|error| HttpError::invalid_url(&origin.text, error))?
+            .into();
+        Ok(Target { origin: Rc::clone(origin), uri, static_path: None, url: OnceCell::new() })
+    }
+
+    /// Path and query.
+    pub(crate) fn path(&self) -> &str {
+        match self.static_path {
+            Some(path) => path,
+            None => self.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+        }
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        self.url.get_or_init(|| self.origin.url(self.path()))
+    }
+
+    /// The absolute URL as text.
+    pub(crate) fn text(&self) -> String {
+        format!("{}{}", self.origin.text, self.path())
+    }
+}
+
+/// Whether a path can be sent as it is written: nothing to encode, no fragment to cut, no dots to
+/// resolve. Most are; the others go through the URL parser.
+pub(super) fn is_plain(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?%".contains(byte);
+    bytes.first() == Some(&b'/')
+        && bytes.iter().all(plain)
+        && !bytes.windows(2).any(|pair| pair == b"/." || pair == b"//")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_that_need_no_parser_are_plain() {
+        for path in ["/", "/a/b?c=d&e=%20", "/item/12;v=1", "/a.b"] {
+            assert!(is_plain(path), "{path}");
+        }
+        for path in ["", "a", "/a b", "/ä", "/a#b", "/a/../b", "/./a", "//host/a", "/a\"", "/a\n"]
+        {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What sessions do against servers that behave, and against those that do not.
+
+mod harness;
+mod hostile;
+mod requests;

@@ -1,0 +1,206 @@
+//! Requests against a server that behaves.
+
+use crate::harness::{Server, answer, on_shard};
+use hatchery_http::HttpSession;
+use std::{collections::BTreeMap, rc::Rc};
+
+#[test]
+fn a_plain_get_is_one_sample_and_keeps_its_connection() {
+    let server = Server::answering(|_| answer("200 OK", "", "hello"));
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            for _ in 0..3 {
+                let response = client.get("/a").await;
+                assert_eq!(response.status_code(), 200);
+                assert_eq!(response.reason(), "OK");
+                assert!(response.ok());
+                assert_eq!(response.content(), b"hello");
+                assert_eq!(response.url(), format!("{url}/a"));
+            }
+        }
+    });
+    recorded.check(&["GET /a 3/0"], &[]);
+    assert_eq!(recorded.entries[0].4, 15);
+    let seen = server.seen();
+    assert!(seen.iter().all(|request| request.connection == 0));
+    assert_eq!(seen[0].line, "GET /a HTTP/1.1");
+    assert_eq!(seen[0].header("host"), server.url.strip_prefix("http://"));
+}
+
+#[test]
+fn bodies_and_headers_arrive_as_given() {
+    let server = Server::answering(|_| answer("200 OK", "", ""));
+    let url = server.url.clone();
+    on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let value = BTreeMap::from([("a", 1)]);
+            client.post("/json").json(&value).await.raise_for_status().expect("200");
+            client.post("/form").form(&[("a", "b c"), ("d", "é")]).await;
+            client.put("/text").body("text").header("content-type", "text/x").await;
+            client.delete("/none").basic_auth("u", "p").cookie("c", "1").await;
+            client.get("/q").params(&[("x", "1 2")]).header("User-Agent", "me").await;
+            client.head("/head").await;
+            client.options("/options").await;
+            client.patch("/patch").body(vec![b'x'; 3_000_000]).await;
+        }
+    });
+    let seen = server.seen();
+    let body = |i: usize| String::from_utf8_lossy(&seen[i].body).into_owned();
+    assert_eq!(
+        (body(0).as_str(), seen[0].header("content-type")),
+        ("{\"a\":1}", Some("application/json"))
+    );
+    assert_eq!(body(1), "a=b+c&d=%C3%A9");
+    assert_eq!(seen[1].header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!((body(2).as_str(), seen[2].header("content-type")), ("text", Some("text/x")));
+    assert_eq!(seen[3].header("content-length"), Some("0"));
+    assert_eq!(seen[3].header("authorization"), Some("Basic dTpw"));
+    assert_eq!(seen[3].header("cookie"), Some("c=1"));
+    assert_eq!(
+        (&*seen[4].line, seen[4].header("user-agent")),
+        ("GET /q?x=1+2 HTTP/1.1", Some("me"))
+    );
+    assert_eq!(seen[5].line, "HEAD /head HTTP/1.1");
+    assert_eq!(seen[6].line, "OPTIONS /options HTTP/1.1");
+    assert_eq!(seen[7].body.len(), 3_000_000);
+}
+
+#[test]
+fn entries_are_named_by_path_and_query_or_as_told() {
+    let server = Server::answering(|request| match request.line.contains("404") {
+        true => answer("404 Not Found", "", ""),
+        false => answer("200 OK", "", ""),
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &format!("{url}/api/")).expect("a URL");
+            client.get("/x?y=1").params(&[("z", "2")]).await;
+            client.get(format!("{url}/abs?q")).await;
+            client.get(format!("/item/{}", 7)).name("/item/[id]").await;
+            client.get("/404").await;
+            client.get("/404/2").name("named").await;
+            client.get("/a b/../é").await;
+        }
+    });
+    recorded.check(
+        &[
+            "GET /api/x?y=1&z=2 1/0",
+            "GET /abs?q 1/0",
+            "GET /item/[id] 1/0",
+            "GET /api/404 1/1",
+            "GET named 1/1",
+            "GET /api/%C3%A9 1/0",
+        ],
+        &[
+            "HTTPError: 404 Client Error: Not Found for url: /api/404",
+            "HTTPError: 404 Client Error: Not Found for url: named",
+        ],
+    );
+}
+
+#[test]
+fn urls_of_no_use_are_errors_and_not_recorded() {
+    let recorded = on_shard(|shard| async move {
+        assert!(HttpSession::with_base_url(&shard, "localhost:80").is_err());
+        assert!(HttpSession::with_base_url(&shard, "ftp://a/").is_err());
+        assert!(HttpSession::with_base_url(&shard, "http://").is_err());
+        let client = HttpSession::with_base_url(&shard, "http://127.0.0.1:1").expect("a URL");
+        for path in ["item", "ftp://a/b", "http://"] {
+            let response = client.get(path).await;
+            assert!(response.error().is_some_and(|error| error.is_invalid_url()), "{path}");
+        }
+        let response = client.get("/").header("a\nb", "c").await;
+        assert!(response.error().is_some_and(|error| error.is_invalid_request()));
+    });
+    recorded.check(&[], &[]);
+}
+
+#[test]
+fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_elsewhere() {
+    let other = Server::answering(|_| answer("200 OK", "", "other"));
+    let to = other.url.clone();
+    let server = Server::answering(move |request| match &*request.line {
+        "POST /login HTTP/1.1" => {
+            answer("302 Found", "set-cookie: s=1; Path=/\r\nlocation: /home\r\n", "")
+        }
+        "GET /home HTTP/1.1" => answer("200 OK", "", "home"),
+        "POST /keep HTTP/1.1" => answer("307 T", "location: home2?x=y\r\n", ""),
+        line if line.ends_with("/away HTTP/1.1") => {
+            answer("301 M", &format!("location: {to}/there\r\n"), "")
+        }
+        _ => answer("200 OK", "", ""),
+    });
+    let url = server.url.replace("http://", "http://me:pw@");
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let response = client.post("/login").form(&[("a", "b")]).await;
+            assert_eq!((response.text().as_ref(), response.history().len()), ("home", 1));
+            assert!(response.history()[0].is_redirect());
+            assert_eq!(client.cookie("s").as_deref(), Some("1"));
+            client.post("/keep").body("kept").await;
+            let response = client.get("/away").header("authorization", "mine").await;
+            assert_eq!(response.text(), "other");
+            let response = client.head("/away").await;
+            assert_eq!((response.status_code(), response.reason()), (301, "M"));
+            let response = client.get("/away").allow_redirects(false).await;
+            assert!(response.is_permanent_redirect());
+        }
+    });
+    recorded.check(&["POST /login 1/0", "POST /keep 1/0", "GET /away 2/0", "HEAD /away 1/0"], &[]);
+    let seen = server.seen();
+    assert_eq!(seen[0].header("cookie"), None);
+    assert_eq!(seen[0].header("authorization"), Some("Basic bWU6cHc="));
+    assert_eq!((seen[1].header("cookie"), seen[1].header("content-type")), (Some("s=1"), None));
+    assert_eq!((&*seen[3].line, &*seen[3].body), ("POST /home2?x=y HTTP/1.1", &b"kept"[..]));
+    assert_eq!(seen[4].header("authorization"), Some("mine"));
+    assert_eq!(other.seen()[0].header("authorization"), None);
+    assert_eq!(other.seen()[0].header("cookie"), Some("s=1"));
+}
+
+#[test]
+fn a_caught_response_is_recorded_once_as_decided_last() {
+    let server = Server::answering(|request| match request.line.contains("500") {
+        true => answer("500 Oops", "", ""),
+        false => answer("200 OK", "", ""),
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let mut caught = client.get("/500/ok").catch_response().await;
+            caught.failure("not this");
+            caught.success();
+            drop(caught);
+            let mut caught = client.get("/bad").catch_response().name("renamed").await;
+            caught.success();
+            caught.failure(format!("status {}", caught.status_code()));
+            caught.set_response_length(9);
+            drop(caught);
+            drop(client.get("/500/undecided").catch_response().await);
+            drop(client.get("/undecided").catch_response().await);
+            let caught = Rc::new(client.get("/kept").catch_response().await);
+            assert!(caught.ok());
+        }
+    });
+    recorded.check(
+        &[
+            "GET /500/ok 1/0",
+            "GET renamed 1/1",
+            "GET /500/undecided 1/1",
+            "GET /undecided 1/0",
+            "GET /kept 1/0",
+        ],
+        &["HTTPError: 500 Server Error: Oops for url: /500/undecided", "status 200"],
+    );
+    assert_eq!(recorded.entries[1].4, 9);
+}
