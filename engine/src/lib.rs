@@ -6,6 +6,13 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("hatchery needs Linux: its I/O is built on io_uring (kernel 5.19 or later)");
 
+pub mod target;
+
+mod cli;
+mod program;
+#[doc(hidden)]
+pub mod tool;
+
 pub use hatchery_core::{
     events::{EventHook, Events, RequestEvent, TestStart, TestStop, UserError},
     shard::{Shard, Ticket},
@@ -15,12 +22,15 @@ pub use hatchery_core::{
         User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait, poisson,
     },
 };
+pub use hatchery_http::{HttpSession, Response};
 pub use hatchery_macros::tasks;
+pub use program::Program;
 
 /// Everything a locustfile needs.
 pub mod prelude {
     pub use crate::{
-        Choice, Cx, Events, Exit, Root, Spawn, Table, TaskResult, TaskSet, Tasks, User, Wait,
-        between, constant, constant_pacing, constant_throughput, custom_wait, poisson, tasks,
+        Choice, Cx, Events, Exit, HttpSession, Program, Root, Spawn, Table, TaskResult, TaskSet,
+        Tasks, User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait,
+        poisson, tasks,
     };
 }

@@ -16,6 +16,7 @@ use crate::{
     user::{Actor, Users},
 };
 use fastrand::Rng;
+use slab::Slab;
 use std::{
     any::Any,
     borrow::Cow,
@@ -26,7 +27,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -43,6 +44,10 @@ pub struct Shard {
     recorder: RefCell<Recorder>,
     rng: RefCell<Rng>,
     users: RefCell<Users>,
+    /// What [`Shard::spawn`] runs. Ended when the shard quits: nothing else would, and what these
+    /// futures hold, sockets above all, would stay open as long as the process.
+    background: RefCell<Slab<Option<Waker>>>,
+    quitting: Cell<bool>,
     /// What protocols keep per core, one value of a type of its own each.
     locals: RefCell<Vec<Rc<dyn Any>>>,
     /// Tasks polled so far: how the pump knows whether anything ran since its last turn.
@@ -68,6 +73,8 @@ impl Shard {
             names: Names::new(resolver, inbox),
             recorder: RefCell::new(Recorder::new(shard)),
             users: RefCell::default(),
+            background: RefCell::default(),
+            quitting: Cell::new(false),
             locals: RefCell::default(),
             n_polls: Cell::new(0),
             n_in_flight: Cell::new(0),
@@ -192,9 +199,48 @@ impl Shard {
         .await
     }
 
-    /// Runs a future on this shard, beside its users: a background connection, a listener.
+    /// Runs a future on this shard, beside its users: a background connection, a listener. It is
+    /// dropped when the shard quits.
     pub fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
+        let shard = Rc::clone(self);
+        let key = self.background.borrow_mut().insert(None);
+        let future = async move {
+            shard.until_quit(key, future).await;
+            shard.background.borrow_mut().remove(key);
+        };
         glommio::spawn_local(Counted { shard: Rc::clone(self), future }).detach();
+    }
+
+    /// Runs a background future to its end or the shard's, whichever comes first.
+    async fn until_quit(&self, key: usize, future: impl Future<Output = ()>) {
+        let mut future = std::pin::pin!(future);
+        let mut is_known = false;
+        std::future::poll_fn(|cx| {
+            if self.quitting.get() {
+                return Poll::Ready(());
+            }
+            // A task has the same waker for life.
+            if !std::mem::replace(&mut is_known, true) {
+                self.background.borrow_mut()[key] = Some(cx.waker().clone());
+            }
+            future.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    /// Has the background futures dropped, each by its own task when that runs next.
+    pub(crate) fn end_background(&self) {
+        self.quitting.set(true);
+        for (_, waker) in self.background.borrow_mut().iter_mut() {
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Background futures that have not ended.
+    pub(crate) fn n_background(&self) -> usize {
+        self.background.borrow().len()
     }
 
     /// Runs a user.

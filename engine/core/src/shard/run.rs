@@ -142,6 +142,7 @@ impl Pump {
                 self.pulse(slept_until_ns);
             }
             if self.may_quit(slept_until_ns) {
+                self.end_background().await;
                 self.drain()?;
                 self.pulse(self.shard.now_ns());
                 return Ok(());
@@ -276,6 +277,17 @@ impl Pump {
     fn may_quit(&self, now_ns: u64) -> bool {
         let Some(by_ns) = self.quit_by_ns else { return false };
         self.shard.users_mut().is_empty() || now_ns >= by_ns
+    }
+
+    /// Lets the background tasks drop what they hold.
+    async fn end_background(&self) {
+        self.shard.end_background();
+        for _ in 0..DRAIN_TURNS_MAX {
+            if self.shard.n_background() == 0 {
+                break;
+            }
+            yield_now().await;
+        }
     }
 
     /// Waits for what was cancelled, so that nothing is left in the kernel's hands.

@@ -425,6 +425,20 @@ mod tests {
     }
 
     #[test]
+    fn a_shard_that_was_started_again_numbers_its_entries_anew() {
+        let mut snapshot = Snapshot::new(0);
+        for name in ["/a", "/b"] {
+            let mut recorder = Recorder::new(0);
+            record(&mut recorder, name, 1, 1, false);
+            recorder.collect().iter_mut().for_each(|delta| snapshot.absorb(delta));
+            snapshot.forget_names(0);
+        }
+        for name in ["/a", "/b"] {
+            assert_eq!(snapshot.entry("GET", name).map(|entry| entry.total.n_requests), Some(1));
+        }
+    }
+
+    #[test]
     fn current_rates_lag_two_seconds_and_span_ten() {
         let mut entry = EntryStats::default();
         for unix_s in 100..120 {

@@ -3,36 +3,50 @@
 use super::{
     actor::Actor,
     run::{self, live},
-    table::{Leaf, Prepared, last_segment},
+    table::{Leaf, Prepared, Table, last_segment},
     tags::TagFilter,
     traits::User,
 };
 use crate::{message::ClassIdx, shard::Shard};
-use std::{any::type_name, fmt, marker::PhantomData, rc::Rc};
+use std::{any::type_name, fmt, rc::Rc, sync::Arc};
+
+/// Prepares a class on a core.
+type Ready = Arc<dyn Fn(&Rc<Shard>, ClassIdx) -> Rc<dyn Hatch> + Send + Sync>;
 
 /// A registered user class.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Class {
     name: &'static str,
     weight: u32,
     fixed_count: u32,
     host: Option<&'static str>,
     needs_host: bool,
-    ready: fn(&Rc<Shard>, ClassIdx) -> Rc<dyn Hatch>,
-    leaves: fn(&TagFilter) -> Vec<Leaf>,
+    ready: Ready,
+    leaves: Arc<dyn Fn(&TagFilter) -> Vec<Leaf> + Send + Sync>,
 }
 
 impl Class {
     /// The class of a user type.
     pub fn of<U: User>() -> Class {
+        Class::with_table::<U>(U::table)
+    }
+
+    /// The class of a user type whose tasks are made from data: `table` is called on each core in
+    /// the place of [`super::Tasks::table`].
+    pub fn with_table<U: User>(table: impl Fn() -> Table<U> + Send + Sync + 'static) -> Class {
+        let table = Arc::new(table);
+        let table_too = Arc::clone(&table);
         Class {
             name: last_segment(type_name::<U>()),
             weight: U::WEIGHT,
             fixed_count: U::FIXED_COUNT,
             host: U::HOST,
             needs_host: U::NEEDS_HOST,
-            ready: |shard, class| Rc::new(Ready::<U>::new(shard, class)),
-            leaves: |filter| prepare::<U>(filter).leaves,
+            ready: Arc::new(move |shard, class| {
+                let prepared = prepare(table(), &shard.common().tags);
+                Rc::new(Nest { class, prepared: Rc::new(prepared) })
+            }),
+            leaves: Arc::new(move |filter| prepare(table_too(), filter).leaves),
         }
     }
 
@@ -88,8 +102,8 @@ impl fmt::Debug for Class {
     }
 }
 
-fn prepare<U: User>(filter: &TagFilter) -> Prepared<U> {
-    Prepared::new(U::table(), U::CHOICE, filter, &[])
+fn prepare<U: User>(table: Table<U>, filter: &TagFilter) -> Prepared<U> {
+    Prepared::new(table, U::CHOICE, filter, &[])
 }
 
 /// A class on a core, ready to make users.
@@ -98,20 +112,13 @@ pub(crate) trait Hatch {
     fn hatch(&self, shard: &Rc<Shard>);
 }
 
-struct Ready<U: User> {
+/// Where users of a class are hatched on a core.
+struct Nest<U: User> {
     class: ClassIdx,
     prepared: Rc<Prepared<U>>,
-    user: PhantomData<fn() -> U>,
 }
 
-impl<U: User> Ready<U> {
-    fn new(shard: &Rc<Shard>, class: ClassIdx) -> Ready<U> {
-        let prepared = Rc::new(prepare::<U>(&shard.common().tags));
-        Ready { class, prepared, user: PhantomData }
-    }
-}
-
-impl<U: User> Hatch for Ready<U> {
+impl<U: User> Hatch for Nest<U> {
     fn hatch(&self, shard: &Rc<Shard>) {
         let id = shard.users_mut().next_id();
         let actor = Actor::new(shard, self.class, id, U::WAIT, |user, actor| {

@@ -1,0 +1,116 @@
+//! What can be typed. A flag's doc comment is its help.
+
+use clap::Args;
+use hatchery_core::{placement::CoreChoice, run_time::parse_timespan};
+use std::time::Duration;
+use tracing::Level;
+
+/// The flags that every run has, of a program's own or of `hatchery URL`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunFlags {
+    /// Users at the peak
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) users: Option<u32>,
+
+    /// Users started per second, fractions allowed [default: 1; with URLs all at once]
+    #[arg(short = 'r', long, alias = "spawn-rate", value_name = "N", value_parser = rate)]
+    pub(crate) hatch_rate: Option<f64>,
+
+    /// Stop after this time: 20, 20s, 3m, 2h, 1h20m, 3h30m10s [default: never]
+    #[arg(short = 't', long, value_name = "TIME", value_parser = timespan)]
+    pub(crate) run_time: Option<Duration>,
+
+    /// Base URL of the target, before any that a class names
+    #[arg(short = 'H', long, value_name = "URL")]
+    pub(crate) host: Option<String>,
+
+    /// Start at once, without the web UI
+    #[arg(long)]
+    pub(crate) headless: bool,
+
+    /// How long running tasks may take to finish when users are stopped [default: 0]
+    #[arg(short = 's', long, value_name = "TIME", value_parser = timespan)]
+    pub(crate) stop_timeout: Option<Duration>,
+
+    /// CPUs to drive users from: auto, a number of CPUs, or a list such as 0-3,8
+    #[arg(long, value_name = "CPUS", default_value = "auto")]
+    pub(crate) cores: CoreChoice,
+
+    /// Poll instead of sleeping when there is nothing to do: less delay, a whole core each
+    #[arg(long)]
+    pub(crate) spin: bool,
+
+    /// Print the final statistics as JSON on standard output, Locust's list of entries
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print no tables before the end
+    #[arg(long)]
+    pub(crate) only_summary: bool,
+
+    /// Begin the statistics anew when all users have been hatched
+    #[arg(long)]
+    pub(crate) reset_stats: bool,
+
+    /// Only run tasks with one of these tags
+    #[arg(short = 'T', long, value_name = "TAG", num_args = 1..)]
+    pub(crate) tags: Vec<String>,
+
+    /// Run no tasks with one of these tags, whatever --tags says
+    #[arg(short = 'E', long, value_name = "TAG", num_args = 1..)]
+    pub(crate) exclude_tags: Vec<String>,
+
+    /// What to exit with when a request or a task failed
+    #[arg(long, value_name = "CODE", default_value_t = 1, value_parser = clap::value_parser!(i32).range(0..256))]
+    pub(crate) exit_code_on_error: i32,
+
+    /// Start of the random sequences, to draw the same tasks again
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// What to log: error, warn, info, debug or trace
+    #[arg(short = 'L', long, value_name = "LEVEL", default_value = "info", ignore_case = true)]
+    pub(crate) loglevel: Level,
+
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+}
+
+/// How HTTP sessions behave unless a program says otherwise.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct HttpFlags {
+    /// Do not verify TLS certificates
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+
+    /// Open a new connection for each request
+    #[arg(long)]
+    pub(crate) no_keepalive: bool,
+}
+
+/// `--cores` alone, for the embedded target.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Cores {
+    /// CPUs to serve from: auto, a number of CPUs, or a list such as 0-3,8
+    #[arg(long, value_name = "CPUS", default_value = "auto")]
+    pub(crate) cores: CoreChoice,
+}
+
+fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) => Err("at least one user is needed".to_owned()),
+        Ok(n) => Ok(n),
+        Err(_) => Err(format!("a whole number of users from 1 to {} is needed", u32::MAX)),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("a number of users per second greater than 0 is needed".to_owned()),
+    }
+}
+
+fn timespan(text: &str) -> Result<Duration, String> {
+    parse_timespan(text).map_err(|error| error.to_string())
+}

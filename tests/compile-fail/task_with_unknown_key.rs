@@ -1,0 +1,18 @@
+use hatchery::prelude::*;
+
+struct Visitor;
+impl User for Visitor {
+    fn new(_: &Spawn<'_>) -> Self {
+        Visitor
+    }
+}
+
+#[tasks]
+impl Visitor {
+    #[task(wait = 3)]
+    async fn index(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+use hatchery::prelude::*;
+
+struct Visitor;
+impl User for Visitor {
+    fn new(_: &Spawn<'_>) -> Self {
+        Visitor
+    }
+}
+
+#[tasks]
+impl Visitor {
+    #[task]
+    fn index(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        Ok(())
+    }
+
+    #[task]
+    async fn item(&mut self) -> TaskResult {
+        Ok(())
+    }
+}
+
+fn main() {}

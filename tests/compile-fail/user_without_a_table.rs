@@ -1,0 +1,12 @@
+use hatchery::prelude::*;
+
+struct Visitor;
+impl User for Visitor {
+    fn new(_: &Spawn<'_>) -> Self {
+        Visitor
+    }
+}
+
+
+
+fn main() {}
