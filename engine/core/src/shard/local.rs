@@ -202,30 +202,9 @@ impl Shard {
     /// Runs a future on this shard, beside its users: a background connection, a listener. It is
     /// dropped when the shard quits.
     pub fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
-        let shard = Rc::clone(self);
         let key = self.background.borrow_mut().insert(None);
-        let future = async move {
-            shard.until_quit(key, future).await;
-            shard.background.borrow_mut().remove(key);
-        };
+        let future = Background { shard: Rc::clone(self), key, is_known: false, future };
         glommio::spawn_local(Counted { shard: Rc::clone(self), future }).detach();
-    }
-
-    /// Runs a background future to its end or the shard's, whichever comes first.
-    async fn until_quit(&self, key: usize, future: impl Future<Output = ()>) {
-        let mut future = std::pin::pin!(future);
-        let mut is_known = false;
-        std::future::poll_fn(|cx| {
-            if self.quitting.get() {
-                return Poll::Ready(());
-            }
-            // A task has the same waker for life.
-            if !std::mem::replace(&mut is_known, true) {
-                self.background.borrow_mut()[key] = Some(cx.waker().clone());
-            }
-            future.as_mut().poll(cx)
-        })
-        .await;
     }
 
     /// Has the background futures dropped, each by its own task when that runs next.
@@ -432,6 +411,37 @@ impl<F: Future> Future for Counted<F> {
         let this = self.project();
         this.shard.n_polls.set(this.shard.n_polls.get() + 1);
         this.future.poll(cx)
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Ends with its future or with the shard, whichever comes first.
+    struct Background<F> {
+        shard: Rc<Shard>,
+        key: usize,
+        is_known: bool,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Background<F> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if !this.shard.quitting.get() {
+            // A task has the same waker for life.
+            if !std::mem::replace(this.is_known, true) {
+                this.shard.background.borrow_mut()[*this.key] = Some(cx.waker().clone());
+            }
+            if this.future.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        this.shard.background.borrow_mut().remove(*this.key);
+        Poll::Ready(())
     }
 }
 
