@@ -3,7 +3,10 @@
 //! [`check`] compares two plain values; [`preflight`] reads one of them from the machine and
 //! raises the one limit that a process may raise by itself.
 
-use rustix::process::{Resource, Rlimit, getegid, geteuid, getgroups, getrlimit, setrlimit};
+use rustix::{
+    process::{Resource, Rlimit, getegid, getgroups, getrlimit, setrlimit},
+    thread::{CapabilitySet, capabilities},
+};
 use std::{error, fmt, fs, str::FromStr};
 
 /// Descriptors that a shard needs beside its users' connections: rings, eventfds, the executor's.
@@ -124,8 +127,13 @@ fn read_facts() -> Facts {
         memlock_soft: getrlimit(Resource::Memlock).current,
         port_range: port_range.as_deref().and_then(parse_range),
         io_uring_disabled: read_number("/proc/sys/kernel/io_uring_disabled"),
-        io_uring_privileged: geteuid().is_root() || in_io_uring_group(),
+        io_uring_privileged: is_sys_admin() || in_io_uring_group(),
     }
+}
+
+/// Whether the process has `CAP_SYS_ADMIN`, which root in a container usually has not.
+fn is_sys_admin() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// Whether the process is in the group of `kernel.io_uring_group` (see the kernel's
@@ -192,8 +200,8 @@ impl fmt::Display for Problem {
                 write!(f, "io_uring is disabled by kernel.io_uring_disabled={value}: run ")?;
                 match value {
                     1 => f.write_str(
-                        "`sysctl -w kernel.io_uring_disabled=0`, run as root, or join the group \
-                         of kernel.io_uring_group",
+                        "`sysctl -w kernel.io_uring_disabled=0`, or grant CAP_SYS_ADMIN, or \
+                         join the group of kernel.io_uring_group",
                     ),
                     _ => f.write_str("`sysctl -w kernel.io_uring_disabled=0`"),
                 }
@@ -272,7 +280,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             problem(&NEEDS, &Facts { io_uring_disabled: Some(1), ..FACTS }),
-            @"io_uring is disabled by kernel.io_uring_disabled=1: run `sysctl -w kernel.io_uring_disabled=0`, run as root, or join the group of kernel.io_uring_group"
+            @"io_uring is disabled by kernel.io_uring_disabled=1: run `sysctl -w kernel.io_uring_disabled=0`, or grant CAP_SYS_ADMIN, or join the group of kernel.io_uring_group"
         );
         let root = Facts { io_uring_disabled: Some(1), io_uring_privileged: true, ..FACTS };
         assert_eq!(check(&NEEDS, &root), Ok(None));

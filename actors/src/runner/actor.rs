@@ -1,4 +1,4 @@
-//! Carries out what [`step`](super::state::step) decides.
+//! Carries out what [`step`] decides.
 
 use super::{
     events::{RunnerEvent, Status},
