@@ -150,7 +150,9 @@ impl Stream {
     pub fn has_unread(&self) -> bool {
         let driver = self.ring.driver.borrow();
         let socket = &driver.sockets[self.slot];
-        !socket.received.is_empty() || socket.own_from < socket.own.len()
+        // While the kernel holds `own`, nothing in it was received.
+        let own_is_ours = socket.receiving != super::socket::Receiving::Own;
+        !socket.received.is_empty() || own_is_ours && socket.own_from < socket.own.len()
     }
 
     /// Keeps a receive under way even while nobody reads, so that [`Stream::has_ended`] learns of
