@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::{self, AssertUnwindSafe},
-    pin::pin,
+    pin::Pin,
     task::Poll,
 };
 
@@ -12,9 +12,11 @@ use std::{
 pub(super) struct Panicked;
 
 /// Runs a future; its panic is an error.
-pub(super) async fn guard<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut future = pin!(future);
-    // After a panic the future is dropped and never polled again, so nobody sees it half changed.
+///
+/// The future stays where the caller has pinned it: taken by value, it would lie in the memory of
+/// each connection twice.
+pub(super) async fn guard<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Panicked> {
+    // After a panic nobody polls it again, so nobody sees it half changed.
     poll_fn(|cx| match panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(_) => Poll::Ready(Err(Panicked)),

@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 mod guard;
+mod io;
 mod request;
 mod serve;
 

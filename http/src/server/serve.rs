@@ -1,7 +1,6 @@
 //! Accepting connections, and hyper on each of them.
 
-use super::{Answer, Request, body::Outgoing, guard::guard};
-use crate::io::Io;
+use super::{Answer, Request, body::Outgoing, guard::guard, io::Io};
 use bytes::Bytes;
 use hatchery_core::{
     ring::{Listener, Stream},
@@ -10,7 +9,7 @@ use hatchery_core::{
 use hyper::{
     HeaderMap, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
 };
-use std::{convert::Infallible, future::Future, rc::Rc, time::Duration};
+use std::{convert::Infallible, future::Future, pin::pin, rc::Rc, time::Duration};
 
 /// How long to wait after a failed accept. Most often there is no descriptor left, and a retry at
 /// once would fail at once; connections that are closed meanwhile give theirs back.
@@ -59,7 +58,7 @@ where
 {
     let service = service_fn(move |request| answer(Rc::clone(&handler), request));
     // Whatever went wrong is the client's affair, and it knows.
-    let _ = guard(http.serve_connection(Io(stream), service)).await;
+    let _ = guard(pin!(http.serve_connection(Io(stream), service))).await;
 }
 
 async fn answer<H, F>(
@@ -71,7 +70,7 @@ where
     F: Future<Output = Answer> + 'static,
 {
     // Inside, so that what the handler does before its first await is guarded too.
-    let answer = guard(async move { handler(Request::new(request)).await }).await;
+    let answer = guard(pin!(async move { handler(Request::new(request)).await })).await;
     Ok(answer.map_or_else(|_| panicked(), Answer::into_response))
 }
 
