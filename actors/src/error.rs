@@ -90,7 +90,8 @@ impl fmt::Display for Error {
             ),
             Kind::Rate(rate) => write!(
                 f,
-                "hatch rate {rate} is not a rate: give users per second above 0, or infinity for all at once"
+                "hatch rate {rate} is not a rate: give users per second above 0, or infinity for \
+                 all at once"
             ),
             Kind::Launch { shard, .. } => write!(f, "shard {shard} could not be started"),
             Kind::Shard { shard, reason } => write!(f, "shard {shard}: {reason}"),
