@@ -26,7 +26,6 @@ pub use site::check_base_url;
 
 mod connection;
 mod cookies;
-mod io;
 mod local;
 pub mod server;
 mod site;
