@@ -1,7 +1,7 @@
 //! What can go wrong with a request, in the words of the error table: `Kind: message`.
 
 use hatchery_core::{net::ConnectError, stats::Failure};
-use std::{borrow::Cow, error::Error, fmt, io, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, io, iter, time::Duration};
 
 /// Why a request failed. Its text is what the error table shows.
 ///
@@ -106,24 +106,18 @@ impl HttpError {
 
     /// hyper's error, as seen by a request of which some or nothing was answered.
     pub(crate) fn hyper(error: &hyper::Error, phase: Phase) -> HttpError {
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(cause) = cause.downcast_ref::<io::Error>() {
-                // Errors that are made up, by a decoder for instance, have no number.
-                if cause.raw_os_error().is_some() {
-                    return HttpError::io(Kind::Closed, cause);
-                }
-                if cause.kind() == io::ErrorKind::InvalidData {
-                    if cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                        return HttpError::tls_io(cause);
-                    }
-                    return HttpError::malformed(cause);
-                }
-                if cause.kind() == io::ErrorKind::InvalidInput {
-                    return HttpError::malformed(cause);
-                }
+        if let Some(cause) = find_io(error) {
+            // Errors that are made up, by a decoder for instance, have no number.
+            if cause.raw_os_error().is_some() {
+                return HttpError::io(Kind::Closed, cause);
             }
-            source = cause.source();
+            let inner = cause.get_ref();
+            if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return HttpError::tls(error);
+            }
+            if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
+                return HttpError::malformed(cause);
+            }
         }
         if error.is_parse_too_large() {
             return HttpError::new(Kind::TooLarge, "HeadTooLarge: response head is too large");
@@ -256,3 +250,9 @@ impl fmt::Debug for HttpError {
 }
 
 impl Error for HttpError {}
+
+/// The I/O error among an error's causes.
+fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.find_map(|cause| cause.downcast_ref())
+}

@@ -1,7 +1,7 @@
 //! How a session connects.
 
 use hatchery_core::ring::SocketOptions;
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 /// Options of a session, for all its requests.
 #[derive(Clone, Debug)]
@@ -11,6 +11,11 @@ pub struct SessionOptions {
     pub keep_alive: bool,
     /// Whether a server's certificate is verified (the default). `--insecure` turns it off.
     pub verify: bool,
+    /// A PEM file with the certificates to trust instead of the system's. Locust's `verify` with a
+    /// path.
+    pub ca_file: Option<PathBuf>,
+    /// PEM files with a client certificate and its key, which may be the same. Locust's `cert`.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
     /// Whether connections are closed with RST, which leaves no TIME_WAIT behind, instead of FIN.
     pub reset_on_close: bool,
     /// The local address to connect from.
@@ -28,6 +33,8 @@ impl Default for SessionOptions {
         SessionOptions {
             keep_alive: true,
             verify: true,
+            ca_file: None,
+            client_cert: None,
             reset_on_close: false,
             source: None,
             body_bytes_max: BODY_BYTES_MAX,

@@ -4,6 +4,7 @@ mod hyper_http1;
 mod open;
 mod pool;
 mod tls;
+mod tls_config;
 mod wire;
 
 use crate::{
@@ -14,7 +15,7 @@ use hyper::Request;
 pub(crate) use hyper_http1::{Head, HyperConnection};
 pub(crate) use open::open;
 pub(crate) use pool::Pool;
-pub(crate) use tls::TlsConfigs;
+pub(crate) use tls_config::TlsConfigs;
 
 /// A connection to one origin: the one place that knows which implementations there are.
 #[derive(Debug)]

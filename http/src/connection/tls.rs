@@ -1,28 +1,15 @@
 //! TLS by rustls on a stream of the ring.
 
-use crate::{error::HttpError, options::SessionOptions};
+use crate::error::HttpError;
 use hatchery_core::ring::Stream;
 use hyper::rt::ReadBufCursor;
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::{
-        Resumption,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
+use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 use std::{
-    cell::OnceCell,
-    fmt,
     future::poll_fn,
     io::{self, BufRead, IoSlice, Write},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
-
-/// TLS sessions that a user remembers, to resume them on its next connection.
-const RESUMABLE_MAX: usize = 8;
 
 /// Plaintext that is encrypted ahead of the socket: four records.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
@@ -62,7 +49,8 @@ impl Tls {
                 return Poll::Ready(Err(error));
             }
             if !received? && self.session.is_handshaking() {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                let error = io::Error::other("connection closed during the handshake");
+                return Poll::Ready(Err(error));
             }
         }
     }
@@ -154,104 +142,5 @@ impl Tls {
         self.session.send_close_notify();
         ready!(self.poll_flush(cx))?;
         self.stream.poll_shutdown(cx)
-    }
-}
-
-/// The configurations of a core, from which each session's is made.
-#[derive(Default)]
-pub(crate) struct TlsConfigs {
-    verified: OnceCell<Arc<ClientConfig>>,
-    unverified: OnceCell<Arc<ClientConfig>>,
-}
-
-impl TlsConfigs {
-    /// A configuration for one session: a user resumes its own TLS sessions, not its neighbours'.
-    pub(crate) fn for_session(
-        &self,
-        options: &SessionOptions,
-    ) -> Result<Arc<ClientConfig>, HttpError> {
-        let slot = if options.verify { &self.verified } else { &self.unverified };
-        let base = match slot.get() {
-            Some(base) => base,
-            None => {
-                let made = make(options).map_err(|error| HttpError::tls(&error))?;
-                slot.get_or_init(|| Arc::new(made))
-            }
-        };
-        let mut config = ClientConfig::clone(base);
-        config.resumption = Resumption::in_memory_sessions(RESUMABLE_MAX);
-        Ok(Arc::new(config))
-    }
-}
-
-fn make(options: &SessionOptions) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
-    let builder = if options.verify {
-        builder.with_root_certificates(Arc::clone(roots()))
-    } else {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
-    };
-    let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-/// The system's root certificates, read once in a process. Those that cannot be parsed are left
-/// out, as every browser does; without any, each connection fails with `UnknownIssuer`.
-fn roots() -> &'static Arc<RootCertStore> {
-    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    ROOTS.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    })
-}
-
-/// Accepts every certificate, for `--insecure`. Signatures are still checked, so that a broken
-/// server is not taken for a working one.
-struct Unverified(Arc<CryptoProvider>);
-
-impl fmt::Debug for Unverified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Unverified")
-    }
-}
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

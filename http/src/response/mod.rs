@@ -1,7 +1,7 @@
 //! Responses, and the guard that decides what becomes of one.
 
 mod catch;
-mod response;
+mod members;
 
 pub use catch::{CatchResponse, HttpFailure};
-pub use response::Response;
+pub use members::Response;

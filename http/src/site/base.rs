@@ -39,7 +39,7 @@ struct Base {
 /// # Errors
 /// What is wrong with it: no or another scheme, no host, a port that is no number.
 pub fn check_base_url(url: &str) -> Result<(), HttpError> {
-    Base::parse(url, |origin| Rc::new(origin)).map(|_| ())
+    Base::parse(url, Rc::new).map(|_| ())
 }
 
 impl Site {

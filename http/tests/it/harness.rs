@@ -222,19 +222,27 @@ impl Server {
 
 /// Reads one request; `None` at the end of the connection.
 pub(crate) fn read_request(connection: usize, reader: &mut BufReader<TcpStream>) -> Option<Seen> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|&n| n > 0)?;
-    let mut seen = Seen { connection, line: line.trim_end().to_owned(), ..Seen::default() };
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|&n| n > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        seen.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
+    let (line, headers) = read_head(reader)?;
+    let mut seen = Seen { connection, line, headers, body: vec![] };
     let length = seen.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     seen.body = vec![0; length];
     reader.read_exact(&mut seen.body).ok()?;
     Some(seen)
+}
+
+/// Reads a request's first line and its headers, their names in lower case.
+pub(crate) fn read_head(reader: &mut impl BufRead) -> Option<(String, Vec<(String, String)>)> {
+    let mut next_line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|&n| n > 0)?;
+        Some(line.trim_end().to_owned())
+    };
+    let first = next_line()?;
+    let mut headers = vec![];
+    while let Some((name, value)) = next_line()?.split_once(':') {
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    Some((first, headers))
 }
 
 /// A response with these headers, each ended by a line break, and this body.

@@ -1,7 +1,7 @@
 //! Servers that do not behave: one sample, one readable failure, and the session goes on.
 
 use crate::harness::{Recorded, Server, answer, on_shard, read_request};
-use hatchery_http::{HttpSession, SessionOptions};
+use hatchery_http::{HttpError, HttpSession, SessionOptions};
 use std::{
     io::{BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -162,7 +162,7 @@ fn a_body_that_drips_ends_with_the_total_timeout_and_not_with_the_read_timeout()
             let start = Instant::now();
             let (total, read) = (Duration::from_millis(400), Duration::from_millis(200));
             let response = client.get("/bad").timeout(total).read_timeout(read).await;
-            assert!(response.error().is_some_and(|error| error.is_timeout()));
+            assert!(response.error().is_some_and(HttpError::is_timeout));
             assert!(start.elapsed() >= total && start.elapsed() < 3 * total);
         }
     });
@@ -179,7 +179,7 @@ fn a_tls_handshake_that_stalls_ends_with_the_connect_timeout() {
         async move {
             let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
             let response = client.get("/").connect_timeout(Duration::from_millis(100)).await;
-            assert!(response.error().is_some_and(|error| error.is_timeout()));
+            assert!(response.error().is_some_and(HttpError::is_timeout));
         }
     });
     recorded.check(&["GET / 1/1"], &["TimedOut: not connected within 100ms"]);
@@ -191,7 +191,7 @@ fn nobody_listens() {
     let recorded = on_shard(move |shard| async move {
         let client = HttpSession::with_base_url(&shard, &format!("http://{port}")).expect("a URL");
         let response = client.get("/").await;
-        assert!(response.error().is_some_and(|error| error.is_connect()));
+        assert!(response.error().is_some_and(HttpError::is_connect));
     });
     recorded.check(&["GET / 1/1"], &["ConnectionRefused: Connection refused (os error 111)"]);
 }
@@ -202,7 +202,7 @@ fn a_name_without_an_address() {
         let url = "http://no-such-host.invalid";
         let client = HttpSession::with_base_url(&shard, url).expect("a URL");
         let response = client.get("/").await;
-        assert!(response.error().is_some_and(|error| error.is_resolve()));
+        assert!(response.error().is_some_and(HttpError::is_resolve));
     });
     let text = &recorded.errors[0].0;
     assert!(text.starts_with("NameResolution: no-such-host.invalid: "), "{text}");
@@ -217,7 +217,7 @@ fn a_redirect_to_itself_ends_after_thirty() {
         async move {
             let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
             let response = client.get("/loop").await;
-            assert!(response.error().is_some_and(|error| error.is_too_many_redirects()));
+            assert!(response.error().is_some_and(HttpError::is_too_many_redirects));
         }
     });
     recorded.check(&["GET /loop 1/1"], &["TooManyRedirects: exceeded 30 redirects"]);
@@ -252,7 +252,7 @@ fn an_endless_body_ends_at_the_limit() {
             let options = SessionOptions { body_bytes_max: 1_000_000, ..SessionOptions::default() };
             let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
             let response = client.get("/bad").await;
-            assert!(response.error().is_some_and(|error| error.is_too_large()));
+            assert!(response.error().is_some_and(HttpError::is_too_large));
         }
     });
     let failure = "BodyTooLarge: response body has more than 1000000 bytes";

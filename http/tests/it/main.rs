@@ -4,3 +4,5 @@ mod framing;
 mod harness;
 mod hostile;
 mod requests;
+mod tls;
+mod unix;

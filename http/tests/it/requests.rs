@@ -1,7 +1,7 @@
 //! Requests against a server that behaves.
 
 use crate::harness::{Server, answer, on_shard};
-use hatchery_http::HttpSession;
+use hatchery_http::{HttpError, HttpSession};
 use std::{collections::BTreeMap, rc::Rc};
 
 #[test]
@@ -114,10 +114,10 @@ fn urls_of_no_use_are_errors_and_not_recorded() {
         let client = HttpSession::with_base_url(&shard, "http://127.0.0.1:1").expect("a URL");
         for path in ["item", "ftp://a/b", "http://"] {
             let response = client.get(path).await;
-            assert!(response.error().is_some_and(|error| error.is_invalid_url()), "{path}");
+            assert!(response.error().is_some_and(HttpError::is_invalid_url), "{path}");
         }
         let response = client.get("/").header("a\nb", "c").await;
-        assert!(response.error().is_some_and(|error| error.is_invalid_request()));
+        assert!(response.error().is_some_and(HttpError::is_invalid_request));
     });
     recorded.check(&[], &[]);
 }
