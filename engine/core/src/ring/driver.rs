@@ -58,8 +58,7 @@ pub(super) enum Kind {
     Connect = 4,
     Cancel = 5,
     Accept = 6,
-    Shutdown = 7,
-    Wake = 8,
+    Wake = 7,
 }
 
 impl Kind {
@@ -71,8 +70,7 @@ impl Kind {
             4 => Kind::Connect,
             5 => Kind::Cancel,
             6 => Kind::Accept,
-            7 => Kind::Shutdown,
-            8 => Kind::Wake,
+            7 => Kind::Wake,
             _ => Kind::Ignored,
         }
     }
@@ -309,11 +307,6 @@ impl Driver {
         self.push_for(slot, Kind::Connect, entry);
     }
 
-    pub(super) fn shutdown(&mut self, slot: usize) {
-        let entry = opcode::Shutdown::new(self.socket_fd(slot), libc::SHUT_WR).build();
-        self.push_for(slot, Kind::Shutdown, entry);
-    }
-
     pub(super) fn accept(&mut self, slot: usize) {
         let acceptor = &mut self.acceptors[slot];
         if mem::replace(&mut acceptor.armed, true) {
@@ -427,7 +420,7 @@ impl Driver {
             Kind::Receive => self.complete_receive(slot, result, flags, more),
             Kind::ReceiveOwn => self.complete_receive_own(slot, result),
             Kind::Send => self.complete_send(slot, result),
-            Kind::Connect | Kind::Shutdown => self.complete_connect(slot, result),
+            Kind::Connect => self.complete_connect(slot, result),
             _ => {}
         }
         let socket = &self.sockets[slot];

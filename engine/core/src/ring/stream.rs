@@ -5,10 +5,12 @@ use super::{
     options::{Address, SocketOptions},
     socket::Socket,
 };
+use socket2::SockRef;
 use std::{
     fmt,
     future::poll_fn,
     io,
+    net::Shutdown,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     task::{Context, Poll, ready},
 };
@@ -240,9 +242,14 @@ impl Stream {
     /// As [`Stream::poll_write`].
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
-        // Queued after the last send's completion; nobody needs to wait for it.
-        self.ring.driver.borrow_mut().shutdown(self.slot);
-        Poll::Ready(Ok(()))
+        // A call of its own: the ring would hand it to a worker thread (`REQ_F_FORCE_ASYNC` in the
+        // kernel's `io_shutdown_prep`), which costs more than it takes.
+        let shut = self.with_socket(|socket| SockRef::from(&socket).shutdown(Shutdown::Write));
+        // What is not connected any more has nothing left to say.
+        Poll::Ready(shut.or_else(|error| match error.kind() {
+            io::ErrorKind::NotConnected => Ok(()),
+            _ => Err(error),
+        }))
     }
 
     /// The ring it lives in.
