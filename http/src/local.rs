@@ -3,6 +3,7 @@
 use crate::{
     connection::TlsConfigs,
     options::{HttpDefaults, SessionOptions},
+    request::Parts,
     site::{Origin, Site},
 };
 use hatchery_core::shard::Shard;
@@ -24,6 +25,8 @@ const SPARE_HEADERS_CAPACITY_MAX: usize = 64;
 pub(crate) struct Local {
     pub(crate) options: Rc<SessionOptions>,
     pub(crate) tls: TlsConfigs,
+    /// The parts of a request that has none.
+    pub(crate) no_parts: Parts,
     sites: RefCell<FxHashMap<Box<str>, Rc<Site>>>,
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
     spare_headers: RefCell<Vec<HeaderMap>>,
@@ -38,6 +41,7 @@ impl Local {
             Local {
                 options: Rc::new(options),
                 tls: TlsConfigs::default(),
+                no_parts: Parts::default(),
                 sites: RefCell::default(),
                 origins: RefCell::default(),
                 spare_headers: RefCell::default(),

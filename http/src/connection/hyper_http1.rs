@@ -8,16 +8,17 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::{
-    Request,
+    Request, Response,
     body::{Body, Incoming},
     client::conn::http1::{self, SendRequest},
     ext::ReasonPhrase,
 };
+use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
 };
 
 /// Rounds of reading and writing in one poll; then others get their turn.
@@ -69,25 +70,14 @@ impl HyperConnection {
         self.wire.expect_bulk(bulk);
     }
 
-    pub(super) async fn send(
-        &mut self,
+    pub(super) fn send<'c>(
+        &'c mut self,
         request: Request<ReqBody>,
-        deadline: &mut Deadline,
-    ) -> Result<Head, HttpError> {
+        deadline: &'c mut Deadline,
+    ) -> impl Future<Output = Result<Head, HttpError>> + use<'c> {
         let response = self.sender.send_request(request);
-        let mut response = pin!(response);
-        let driver = &mut self.driver;
-        let (wire, error) = (&self.wire, &mut self.error);
-        let mut round = |noop: &mut Context<'_>| {
-            drive(driver, error, noop);
-            response.as_mut().poll(noop)
-        };
-        let response = poll_fn(|cx| rounds(wire, cx, deadline, Phase::Waiting, &mut round))
-            .await?
-            .map_err(|error| HttpError::hyper(&error, Phase::Waiting))?;
-        let (mut parts, body) = response.into_parts();
-        let reason = parts.extensions.remove();
-        Ok(Head { status: parts.status, headers: parts.headers, reason, body })
+        let HyperConnection { driver, error, wire, .. } = self;
+        Sending { response, driver, error, wire, deadline }
     }
 
     pub(super) async fn next_piece(
@@ -118,6 +108,39 @@ impl HyperConnection {
         poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round))
             .await?
             .map_err(|own| HttpError::hyper(error.as_ref().unwrap_or(&own), Phase::Reading))
+    }
+}
+
+pin_project! {
+    /// Sends a request until its response's head is there. By hand, because an `async fn` would
+    /// hold the request three times.
+    struct Sending<'c, R> {
+        #[pin]
+        response: R,
+        driver: &'c mut Option<http1::Connection<Wire, ReqBody>>,
+        error: &'c mut Option<hyper::Error>,
+        wire: &'c Wire,
+        deadline: &'c mut Deadline,
+    }
+}
+
+impl<R> Future for Sending<'_, R>
+where
+    R: Future<Output = hyper::Result<Response<Incoming>>>,
+{
+    type Output = Result<Head, HttpError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut round = |noop: &mut Context<'_>| {
+            drive(this.driver, this.error, noop);
+            this.response.as_mut().poll(noop)
+        };
+        let response = ready!(rounds(this.wire, cx, this.deadline, Phase::Waiting, &mut round))?;
+        let response = response.map_err(|error| HttpError::hyper(&error, Phase::Waiting))?;
+        let (mut parts, body) = response.into_parts();
+        let reason = parts.extensions.remove();
+        Poll::Ready(Ok(Head { status: parts.status, headers: parts.headers, reason, body }))
     }
 }
 

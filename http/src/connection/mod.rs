@@ -11,10 +11,12 @@ use crate::{
     error::HttpError,
     request::{Deadline, ReqBody},
 };
+use bytes::Bytes;
 use hyper::Request;
 pub(crate) use hyper_http1::{Head, HyperConnection};
 pub(crate) use open::open;
 pub(crate) use pool::Pool;
+use std::future::Future;
 pub(crate) use tls_config::TlsConfigs;
 
 /// A connection to one origin: the one place that knows which implementations there are.
@@ -40,24 +42,24 @@ impl Connection {
     }
 
     /// Sends a request and waits for the response's head.
-    pub(crate) async fn send(
-        &mut self,
+    pub(crate) fn send<'c>(
+        &'c mut self,
         request: Request<ReqBody>,
-        deadline: &mut Deadline,
-    ) -> Result<Head, HttpError> {
+        deadline: &'c mut Deadline,
+    ) -> impl Future<Output = Result<Head, HttpError>> + use<'c> {
         match self {
-            Connection::Hyper(connection) => connection.send(request, deadline).await,
+            Connection::Hyper(connection) => connection.send(request, deadline),
         }
     }
 
     /// Reads the rest of a response: its body's next piece, or `None` at its end.
-    pub(crate) async fn next_piece(
+    pub(crate) fn next_piece(
         &mut self,
         head: &mut Head,
         deadline: &mut Deadline,
-    ) -> Result<Option<bytes::Bytes>, HttpError> {
+    ) -> impl Future<Output = Result<Option<Bytes>, HttpError>> {
         match self {
-            Connection::Hyper(connection) => connection.next_piece(head, deadline).await,
+            Connection::Hyper(connection) => connection.next_piece(head, deadline),
         }
     }
 

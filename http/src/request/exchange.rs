@@ -48,19 +48,26 @@ pub(super) async fn exchange(
     deadline: &mut Deadline,
 ) -> Result<Exchanged, HttpError> {
     let origin = &hop.target.origin;
-    if session.options.keep_alive
-        && let Some(mut connection) = session.take_idle(origin)
-    {
+    let mut idle = match session.options.keep_alive {
+        true => session.take_idle(origin),
+        false => None,
+    };
+    loop {
+        let is_reused = idle.is_some();
+        let mut connection = match idle.take() {
+            Some(connection) => connection,
+            // Boxed, because it is rare and its future is large.
+            None => deadline.connecting(Box::pin(open(session, origin))).await?,
+        };
         let n_read = connection.n_read();
         let result = on(&mut connection, session, parts, hop, deadline).await;
-        match result {
-            Err(error) if error.is_closed() && connection.n_read() == n_read => {}
-            result => return keep(session, origin, connection, result),
+        let is_stale = is_reused
+            && connection.n_read() == n_read
+            && result.as_ref().is_err_and(HttpError::is_closed);
+        if !is_stale {
+            return keep(session, origin, connection, result);
         }
     }
-    let mut connection = deadline.connecting(open(session, origin)).await?;
-    let result = on(&mut connection, session, parts, hop, deadline).await;
-    keep(session, origin, connection, result)
 }
 
 fn keep(
@@ -83,11 +90,7 @@ async fn on(
     deadline: &mut Deadline,
 ) -> Result<Exchanged, HttpError> {
     deadline.restart_read();
-    let mut request = Request::new(ReqBody::from(hop.body.clone()));
-    *request.method_mut() = hop.method.clone();
-    *request.uri_mut() = hop.target.uri.clone();
-    *request.headers_mut() = headers(session, parts, hop);
-    let mut head = connection.send(request, deadline).await?;
+    let mut head = connection.send(request(session, parts, hop), deadline).await?;
     let head_ns = session.shard.now_ns();
     let bulk = head.body_length().is_some_and(|length| length >= BULK_BYTES);
     if bulk {
@@ -130,6 +133,14 @@ async fn collect(
         n_pieces += 1;
     }
     Ok((body.freeze(), n_pieces))
+}
+
+fn request(session: &Inner, parts: &Parts, hop: &Hop) -> Request<ReqBody> {
+    let mut request = Request::new(ReqBody::from(hop.body.clone()));
+    *request.method_mut() = hop.method.clone();
+    *request.uri_mut() = hop.target.uri.clone();
+    *request.headers_mut() = headers(session, parts, hop);
+    request
 }
 
 fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {

@@ -13,4 +13,5 @@ pub(crate) use body::ReqBody;
 pub use builder::{Catching, Plain, RequestBuilder};
 pub(crate) use deadline::Deadline;
 pub(crate) use follow::is_redirect;
+pub(crate) use parts::Parts;
 pub(crate) use perform::{Finished, Sent};

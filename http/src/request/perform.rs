@@ -4,7 +4,6 @@ use super::{
     builder::RequestBuilder,
     follow::{Hop, follow},
     label::Label,
-    parts::Parts,
 };
 use crate::{error::HttpError, response::Response};
 use hatchery_core::{
@@ -45,10 +44,10 @@ pub(super) async fn perform<Mode>(request: RequestBuilder<'_, Mode>) -> Finished
         Err(error) => return Finished::unsent(session.local.clone(), method, error),
     };
     let label = Label { method: method.clone(), given: name, first: Rc::clone(&target) };
-    let parts = parts.unwrap_or_else(|| Box::new(Parts::default()));
+    let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
     let ticket = session.shard.begin();
-    let hop = Hop::first(method, target, &parts, ticket.start_ns());
-    match follow(session, &parts, hop).await {
+    let hop = Hop::first(method, target, parts, ticket.start_ns());
+    match follow(session, parts, hop).await {
         Ok((response, end_ns)) => {
             let response_time_ns = end_ns - ticket.start_ns();
             Finished { response, sent: Some(Sent { ticket, label, response_time_ns }) }

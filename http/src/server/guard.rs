@@ -23,3 +23,21 @@ pub(super) async fn guard<F: Future>(mut future: Pin<&mut F>) -> Result<F::Outpu
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    #[test]
+    fn a_panic_is_an_error_and_a_value_is_a_value() {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let value = pin!(guard(pin!(async { 7 }))).poll(cx);
+        assert!(matches!(value, Poll::Ready(Ok(7))));
+        let panicked = pin!(guard(pin!(async { panic!("on purpose") }))).poll(cx);
+        assert!(matches!(panicked, Poll::Ready(Err::<(), _>(Panicked))));
+    }
+}
