@@ -1,7 +1,7 @@
 //! The embedded target: a server of fixed routes to try a test on, and to test hatchery with.
 //!
 //! It runs on shards of its own, which carry no users, and counts what it serves, so that both
-//! sides of a run can be compared. README's table of routes is [`Pattern`].
+//! sides of a run can be compared. The routes are [`Pattern`]'s.
 
 mod answers;
 mod error;
