@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 server on a shard's ring: what the embedded target is made of.
 //!
-//! It serves what [`serve()`]'s handler says and nothing else: no TLS, no HTTP/2, no routing. Callers
-//! see plain types only, so that packages which must not name hyper can have routes.
+//! It serves what [`serve()`]'s handler says and nothing else: no TLS, no HTTP/2, no routing.
+//! Callers see plain types only, so that packages which must not name hyper can have routes.
 
 mod answer;
 mod body;
