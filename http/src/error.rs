@@ -132,6 +132,10 @@ impl HttpError {
         HttpError::new(Kind::Malformed, format!("MalformedResponse: {error}"))
     }
 
+    pub(crate) fn decoding(coding: &str, error: &dyn fmt::Display) -> HttpError {
+        HttpError::new(Kind::Malformed, format!("ContentDecodingError: {coding}: {error}"))
+    }
+
     pub(crate) fn closed(phase: Phase) -> HttpError {
         HttpError::new(
             Kind::Closed,

@@ -1,5 +1,6 @@
 //! A response.
 
+use super::text;
 use crate::{connection::Head, error::HttpError, local::Local, request::is_redirect, site::Target};
 use bytes::Bytes;
 use hatchery_core::stats::Failure;
@@ -153,9 +154,29 @@ impl Response {
         mem::take(&mut self.body)
     }
 
-    /// The body as text; bytes that are none are replaced by `U+FFFD`.
+    /// The body as text: by the charset that the server names; else as UTF-8 if it is that; else
+    /// as [`Response::apparent_encoding`] guesses. What cannot be read becomes `U+FFFD`.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
+        text::text(&self.headers, &self.body)
+    }
+
+    /// The body as text in this encoding, by its label on the web (`latin1`, `shift_jis`).
+    ///
+    /// # Errors
+    /// When there is no such encoding.
+    pub fn text_as(&self, encoding: &str) -> Result<Cow<'_, str>, HttpError> {
+        text::text_as(encoding, &self.body)
+            .ok_or_else(|| HttpError::invalid_part(encoding, "no such encoding"))
+    }
+
+    /// The charset that the server names, as it spells it.
+    pub fn encoding(&self) -> Option<&str> {
+        text::charset(&self.headers)
+    }
+
+    /// The encoding that the body seems to have, guessed from its bytes.
+    pub fn apparent_encoding(&self) -> &'static str {
+        text::guess(&self.body).name()
     }
 
     /// The body as JSON.
