@@ -1,3 +1,4 @@
 //! Helpers for the behaviour tests in `it/`.
 
+pub mod programs;
 pub mod stage;

@@ -102,7 +102,7 @@ impl Program {
 pub(crate) fn run(flags: &RunFlags, launch: Launch) -> ExitCode {
     match cli::launch(flags, launch) {
         Ok(outcome) => ExitCode::from(u8::try_from(outcome.exit_code).unwrap_or(u8::MAX)),
-        Err(error) => cli::complain(format_args!("failed to {error:#}")),
+        Err(error) => cli::complain(format_args!("{error:#}")),
     }
 }
 

@@ -93,7 +93,7 @@ impl Parse for Spec {
             } else {
                 let list;
                 bracketed!(list in input);
-                let tags = list.parse_terminated(|tag| tag.parse::<LitStr>(), Token![,])?;
+                let tags = list.parse_terminated(<LitStr as Parse>::parse, Token![,])?;
                 if tags.is_empty() {
                     return Err(Error::new(key.span(), "no tags: name one, or leave `tags` out"));
                 }

@@ -30,7 +30,7 @@ pub(super) fn serve(flags: &TargetFlags) -> ExitCode {
     cli::init_logging(flags.loglevel);
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => cli::complain(format_args!("failed to {error:#}")),
+        Err(error) => cli::complain(format_args!("{error:#}")),
     }
 }
 

@@ -54,6 +54,9 @@ struct UrlUser {
 }
 
 impl User for UrlUser {
+    /// Whole URLs need none, and paths without one are refused when they are read.
+    const NEEDS_HOST: bool = false;
+
     fn new(spawn: &Spawn<'_>) -> Self {
         UrlUser { client: HttpSession::new(spawn) }
     }

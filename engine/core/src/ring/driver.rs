@@ -184,7 +184,7 @@ impl Driver {
         let into: *mut u64 = &raw mut *self.wake_count;
         let fd = Fd(self.wake_fd.raw_fd());
         let entry = opcode::Read::new(fd, into.cast(), size_of::<u64>() as u32).build();
-        self.push(entry.user_data(Kind::Wake.user_data(0)));
+        self.push(&entry.user_data(Kind::Wake.user_data(0)));
         // It is always under way, so it does not count.
         self.n_in_flight -= 1;
     }
@@ -227,11 +227,11 @@ impl Driver {
     /// Whatever memory the entry points to must stay where it is until its completion: it is a
     /// heap buffer owned by the operation's slot, and a slot is only freed when nothing is in
     /// flight for it.
-    fn push(&mut self, entry: squeue::Entry) {
+    fn push(&mut self, entry: &squeue::Entry) {
         self.n_in_flight += 1;
         loop {
             // SAFETY: see above.
-            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+            if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }
             // The queue is full: hand it over now. What that completes waits for the next turn.
@@ -241,7 +241,7 @@ impl Driver {
 
     fn push_for(&mut self, slot: usize, kind: Kind, entry: squeue::Entry) {
         self.sockets[slot].n_in_flight += 1;
-        self.push(entry.user_data(kind.user_data(slot)));
+        self.push(&entry.user_data(kind.user_data(slot)));
     }
 
     pub(super) fn socket_fd(&self, slot: usize) -> Fd {
@@ -314,7 +314,7 @@ impl Driver {
         }
         let fd = Fd(acceptor.fd.as_raw_fd());
         let entry = opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build();
-        self.push(entry.user_data(Kind::Accept.user_data(slot)));
+        self.push(&entry.user_data(Kind::Accept.user_data(slot)));
     }
 
     pub(super) fn close_acceptor(&mut self, slot: usize) {
@@ -323,7 +323,7 @@ impl Driver {
         if acceptor.armed {
             let target = CancelBuilder::user_data(Kind::Accept.user_data(slot));
             let entry = opcode::AsyncCancel2::new(target).build();
-            self.push(entry.user_data(Kind::Ignored.user_data(0)));
+            self.push(&entry.user_data(Kind::Ignored.user_data(0)));
         } else {
             self.acceptors.remove(slot);
         }
@@ -358,7 +358,7 @@ impl Driver {
         self.keep_own(socket.own);
         // Closed by the ring: one submission among others instead of a call of its own.
         let entry = opcode::Close::new(Fd(socket.fd.into_raw_fd())).build();
-        self.push(entry.user_data(Kind::Ignored.user_data(0)));
+        self.push(&entry.user_data(Kind::Ignored.user_data(0)));
     }
 
     /// An empty send buffer.

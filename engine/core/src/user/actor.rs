@@ -179,7 +179,7 @@ impl Users {
     pub(crate) fn stop(&self, whom: Whom, how: Stop) {
         match whom {
             Whom::All => {
-                self.by_class.iter().flat_map(BTreeMap::values).for_each(|user| user.stop(how))
+                self.by_class.iter().flat_map(BTreeMap::values).for_each(|user| user.stop(how));
             }
             Whom::Asked => {
                 let users = self.by_class.iter().flat_map(BTreeMap::values);

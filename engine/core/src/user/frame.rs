@@ -44,15 +44,15 @@ impl Mount for Root {
     type User = Root;
     type UserOf<C: Tasks> = C;
 
-    fn reborrow<'s>(_: &'s mut Root) -> Root {
+    fn reborrow(_: &mut Root) -> Root {
         Root::new()
     }
 
-    fn parent<'s>(frame: &'s mut Root) -> &'s mut Root {
+    fn parent(frame: &mut Root) -> &mut Root {
         frame
     }
 
-    fn user<'s>(frame: &'s mut Root) -> &'s mut Root {
+    fn user(frame: &mut Root) -> &mut Root {
         frame
     }
 

@@ -109,7 +109,10 @@ fn seconds_ns(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Pacing, Rng, Wait, between, constant, constant_pacing, end_ns, poisson, seconds_ns,
+        wait_end_ns,
+    };
     use proptest::prelude::*;
 
     const S: u64 = 1_000_000_000;

@@ -1,0 +1,54 @@
+//! Bad input: one clear line, exit code 2, before anything starts.
+
+use hatchery_tests::programs::Program;
+
+const HATCHERY: &str = env!("CARGO_BIN_EXE_hatchery-under-test");
+
+/// A port of a server that must not be reached by any of these runs.
+const URL: &str = "http://127.0.0.1:9/";
+
+#[track_caller]
+fn check(args: &[&str], expected: &[&str]) {
+    let finished = Program::start(HATCHERY, args).finish();
+    assert_eq!(finished.code(), 2, "{args:?}: {}", finished.stderr);
+    assert_eq!(finished.stdout, "", "{args:?}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{args:?}: {}", finished.stderr);
+    for text in expected {
+        assert!(finished.stderr.contains(text), "{args:?}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn bad_numbers_are_named_with_what_is_accepted() {
+    check(&[URL, "-u", "0"], &["'0'", "--users", "at least one"]);
+    check(&[URL, "-u", "many"], &["'many'", "--users", "whole number"]);
+    check(&[URL, "-r", "0"], &["'0'", "--hatch-rate", "greater than 0"]);
+    check(&[URL, "--spawn-rate", "nan"], &["'nan'", "--hatch-rate"]);
+    check(&[URL, "-t", "1x"], &["'1x'", "--run-time", "1h20m"]);
+    check(&[URL, "--stop-timeout", "soon"], &["'soon'", "--stop-timeout"]);
+    check(&[URL, "--cores", "0-9999"], &["9999"]);
+    check(&[URL, "--cores", "one"], &["'one'", "--cores"]);
+}
+
+#[test]
+fn an_unknown_flag_gets_a_suggestion() {
+    check(&[URL, "--usrs", "5"], &["'--usrs'", "--users"]);
+}
+
+#[test]
+fn an_unreadable_url_is_named() {
+    check(&[], &["URL"]);
+    check(&["127.0.0.1:8080"], &["127.0.0.1:8080", "http"]);
+    check(&["ftp://127.0.0.1/"], &["ftp://127.0.0.1/", "http"]);
+    check(&["http://"], &["http://"]);
+    check(&["/path"], &["'/path'", "--host"]);
+    check(&["/path", "--host", "nonsense"], &["nonsense", "http"]);
+    check(&[URL, "-m", "G T"], &["'G T'"]);
+    check(&[URL, "--header", "novalue"], &["novalue", "Name: value"]);
+}
+
+#[test]
+fn a_program_without_a_host_says_so() {
+    let args = ["/path", "-t", "1s"];
+    check(&args, &["--host"]);
+}
