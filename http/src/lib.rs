@@ -7,10 +7,10 @@ mod session;
 pub use session::HttpSession;
 
 mod request;
-pub use request::{Catching, Plain, RequestBuilder};
+pub use request::{Catching, Plain, RequestBuilder, Streaming};
 
 mod response;
-pub use response::{CatchResponse, HttpFailure, Response};
+pub use response::{CatchResponse, HttpFailure, Response, StreamResponse};
 
 mod error;
 pub use error::HttpError;

@@ -216,7 +216,9 @@ impl Inner {
     }
 
     pub(crate) fn give_back(&self, origin: &Rc<Origin>, connection: Connection) {
-        self.pool.borrow_mut().give_back(origin, connection);
+        if self.options.keep_alive {
+            self.pool.borrow_mut().give_back(origin, connection);
+        }
     }
 
     /// Calls `each` with the session's own headers.

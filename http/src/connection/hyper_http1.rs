@@ -66,6 +66,10 @@ impl HyperConnection {
         self.wire.n_read()
     }
 
+    pub(super) fn n_steps(&self) -> u64 {
+        self.wire.n_steps()
+    }
+
     pub(super) fn expect_bulk(&self, bulk: bool) {
         self.wire.expect_bulk(bulk);
     }
@@ -184,5 +188,11 @@ fn rounds<T>(
 impl fmt::Debug for HyperConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HyperConnection").field("wire", &self.wire).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head").field("status", &self.status).finish_non_exhaustive()
     }
 }

@@ -41,6 +41,13 @@ impl Connection {
         }
     }
 
+    /// Reads and writes so far that did not have to wait.
+    pub(crate) fn n_steps(&self) -> u64 {
+        match self {
+            Connection::Hyper(connection) => connection.n_steps(),
+        }
+    }
+
     /// Sends a request and waits for the response's head.
     pub(crate) fn send<'c>(
         &'c mut self,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::HttpError,
-    response::{CatchResponse, Response},
+    response::{CatchResponse, Response, StreamResponse},
     session::HttpSession,
     site,
 };
@@ -19,6 +19,7 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
+    rc::Rc,
     time::Duration,
 };
 
@@ -29,6 +30,10 @@ pub struct Plain;
 /// Marks a request whose outcome its user decides; see [`RequestBuilder::catch_response`].
 #[derive(Clone, Copy, Debug)]
 pub struct Catching;
+
+/// Marks a request whose body is read piece by piece; see [`RequestBuilder::stream`].
+#[derive(Clone, Copy, Debug)]
+pub struct Streaming;
 
 /// A request being put together by the methods of [`HttpSession`]. Nothing happens until it is
 /// awaited; then it is sent, and recorded once.
@@ -57,6 +62,20 @@ impl<'a> RequestBuilder<'a, Plain> {
     /// Gives the decision whether the request failed to whoever awaits it: the response comes as a
     /// [`CatchResponse`], and is recorded when that is dropped. Locust's `catch_response=True`.
     pub fn catch_response(self) -> RequestBuilder<'a, Catching> {
+        self.with_mode()
+    }
+
+    /// Leaves the body to whoever awaits it: the response comes as a [`StreamResponse`] as soon as
+    /// its head is there, and is recorded then, with the time so far and the length that the head
+    /// names, or 0. Locust's `stream=True`.
+    ///
+    /// The server is not offered any content coding, and the body comes as it is sent.
+    pub fn stream(mut self) -> RequestBuilder<'a, Streaming> {
+        self.parts().is_streamed = true;
+        self.with_mode()
+    }
+
+    fn with_mode<Mode>(self) -> RequestBuilder<'a, Mode> {
         let RequestBuilder { session, method, path, name, parts, .. } = self;
         RequestBuilder { session, method, path, name, parts, mode: PhantomData }
     }
@@ -241,6 +260,16 @@ impl<'a> IntoFuture for RequestBuilder<'a, Catching> {
     fn into_future(self) -> Self::IntoFuture {
         let shard = &self.session.0.shard;
         Box::pin(async move { CatchResponse::new(perform(self).await, shard) })
+    }
+}
+
+impl<'a> IntoFuture for RequestBuilder<'a, Streaming> {
+    type Output = StreamResponse;
+    type IntoFuture = Pin<Box<dyn Future<Output = StreamResponse> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let session = Rc::clone(&self.session.0);
+        Box::pin(async move { StreamResponse::new(perform(self).await, session) })
     }
 }
 

@@ -29,16 +29,15 @@ const BULK_BYTES: u64 = 64 * 1024;
 /// What is reserved ahead for a body, whatever its head promises.
 const RESERVED_BYTES_MAX: u64 = 4 << 20;
 
-/// A whole response.
-pub(super) struct Exchanged {
+/// A response of which the head is there.
+pub(super) struct Answered {
+    pub(super) connection: Connection,
     pub(super) head: Head,
-    pub(super) body: Bytes,
-    /// When its head and its last byte came, in shard nanoseconds.
+    /// When its head came, in shard nanoseconds.
     pub(super) head_ns: u64,
-    pub(super) end_ns: u64,
 }
 
-/// Sends one request and reads its response, on an idle connection or a new one.
+/// Sends one request on an idle connection or a new one, and waits for the response's head.
 ///
 /// A server may close an idle connection just as a request is sent on it. So if an idle one ends
 /// without a byte of the response, the request is sent once more on a new one, as browsers do.
@@ -47,7 +46,7 @@ pub(super) async fn exchange(
     parts: &Parts,
     hop: &Hop,
     deadline: &mut Deadline,
-) -> Result<Exchanged, HttpError> {
+) -> Result<Answered, HttpError> {
     let origin = &hop.target.origin;
     let mut idle = match session.options.keep_alive {
         true => session.take_idle(origin),
@@ -61,52 +60,52 @@ pub(super) async fn exchange(
             None => deadline.connecting(Box::pin(open(session, origin))).await?,
         };
         let n_read = connection.n_read();
-        let result = on(&mut connection, session, parts, hop, deadline).await;
-        let is_stale = is_reused
-            && connection.n_read() == n_read
-            && result.as_ref().is_err_and(HttpError::is_closed);
-        if !is_stale {
-            return keep(session, origin, connection, result);
+        deadline.restart_read();
+        match connection.send(request(session, parts, hop), deadline).await {
+            Ok(head) => {
+                let head_ns = session.shard.now_ns();
+                return Ok(Answered { connection, head, head_ns });
+            }
+            // On to a new one.
+            Err(error) if is_reused && error.is_closed() && connection.n_read() == n_read => {}
+            Err(error) => return Err(error),
         }
     }
 }
 
-fn keep(
-    session: &Inner,
-    origin: &Rc<Origin>,
-    connection: Connection,
-    result: Result<Exchanged, HttpError>,
-) -> Result<Exchanged, HttpError> {
-    if result.is_ok() && session.options.keep_alive {
+impl Answered {
+    /// Reads the body and keeps the connection for the next request. Tells when all was there.
+    pub(super) async fn finish(
+        self,
+        session: &Inner,
+        origin: &Rc<Origin>,
+        deadline: &mut Deadline,
+    ) -> Result<(Head, Bytes, u64), HttpError> {
+        let Answered { mut connection, mut head, head_ns } = self;
+        let n_steps = connection.n_steps();
+        let length = head.body_length();
+        let limit = session.options.body_bytes_max;
+        if length.is_some_and(|length| length > limit) {
+            return Err(HttpError::body_too_large(limit));
+        }
+        let bulk = length.is_some_and(|length| length >= BULK_BYTES);
+        if bulk {
+            connection.expect_bulk(true);
+        }
+        let body = collect(&mut connection, &mut head, limit, deadline).await?;
+        if bulk {
+            connection.expect_bulk(false);
+        }
+        // A small body comes with its head: one look at the clock serves both.
+        let end_ns = match connection.n_steps() == n_steps {
+            true => head_ns,
+            false => session.shard.now_ns(),
+        };
         session.give_back(origin, connection);
+        // Not part of the response time: it is this core's work, not the server's.
+        let body = decode(&head.headers, body, limit)?;
+        Ok((head, body, end_ns))
     }
-    result
-}
-
-async fn on(
-    connection: &mut Connection,
-    session: &Inner,
-    parts: &Parts,
-    hop: &Hop,
-    deadline: &mut Deadline,
-) -> Result<Exchanged, HttpError> {
-    deadline.restart_read();
-    let mut head = connection.send(request(session, parts, hop), deadline).await?;
-    let head_ns = session.shard.now_ns();
-    let bulk = head.body_length().is_some_and(|length| length >= BULK_BYTES);
-    if bulk {
-        connection.expect_bulk(true);
-    }
-    let limit = session.options.body_bytes_max;
-    let (body, n_pieces) = collect(connection, &mut head, limit, deadline).await?;
-    if bulk {
-        connection.expect_bulk(false);
-    }
-    // A small body came with its head: one look at the clock serves both.
-    let end_ns = if n_pieces <= 1 && !bulk { head_ns } else { session.shard.now_ns() };
-    // Not part of the response time: it is this core's work, not the server's.
-    let body = decode(&head.headers, body, limit)?;
-    Ok(Exchanged { head, body, head_ns, end_ns })
 }
 
 /// A body in one piece: the very bytes received if it came as one.
@@ -115,27 +114,27 @@ async fn collect(
     head: &mut Head,
     limit: u64,
     deadline: &mut Deadline,
-) -> Result<(Bytes, usize), HttpError> {
+) -> Result<Bytes, HttpError> {
     let Some(first) = connection.next_piece(head, deadline).await? else {
-        return Ok((Bytes::new(), 0));
+        return Ok(Bytes::new());
     };
     let Some(second) = connection.next_piece(head, deadline).await? else {
-        return Ok((first, 1));
+        return Ok(first);
     };
     let rest = head.body_length().unwrap_or(0).min(RESERVED_BYTES_MAX);
     let mut body = BytesMut::with_capacity(first.len() + second.len() + rest as usize);
     body.extend_from_slice(&first);
-    body.extend_from_slice(&second);
-    let mut n_pieces = 2;
-    drop((first, second));
-    while let Some(piece) = connection.next_piece(head, deadline).await? {
+    drop(first);
+    let mut next = Some(second);
+    while let Some(piece) = next {
         if (body.len() + piece.len()) as u64 > limit {
             return Err(HttpError::body_too_large(limit));
         }
         body.extend_from_slice(&piece);
-        n_pieces += 1;
+        drop(piece);
+        next = connection.next_piece(head, deadline).await?;
     }
-    Ok((body.freeze(), n_pieces))
+    Ok(body.freeze())
 }
 
 fn request(session: &Inner, parts: &Parts, hop: &Hop) -> Request<ReqBody> {
@@ -151,7 +150,9 @@ fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
     headers.insert(HOST, hop.target.origin.host_header.clone());
     headers.insert(USER_AGENT, AGENT);
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);
+    if !parts.is_streamed {
+        headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);
+    }
     session.for_headers(|name, value| {
         headers.insert(name, value.clone());
     });

@@ -1,6 +1,6 @@
 //! Redirects, by python-requests' rules.
 
-use super::{deadline::Deadline, exchange::exchange, parts::Parts};
+use super::{deadline::Deadline, exchange::exchange, open::Open, parts::Parts};
 use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
 use bytes::Bytes;
 use http::{
@@ -34,44 +34,58 @@ impl Hop {
     }
 }
 
-/// Sends a request and follows its redirects. Gives the last response, and when it was complete.
+/// What became of a request.
+pub(super) struct Followed {
+    pub(super) response: Response,
+    /// When it was complete, or its head if it is streamed; in shard nanoseconds.
+    pub(super) end_ns: u64,
+    /// The rest of a streamed response.
+    pub(super) open: Option<Open>,
+}
+
+/// Sends a request and follows its redirects.
 pub(super) async fn follow(
     session: &Inner,
     parts: &Parts,
     mut hop: Hop,
-) -> Result<(Response, u64), HttpError> {
+) -> Result<Followed, HttpError> {
     let follows = parts.allow_redirects.unwrap_or(hop.method != Method::HEAD);
     let mut deadline = Deadline::start(&session.shard, parts.limits);
     let mut history = vec![];
     loop {
-        let exchanged = exchange(session, parts, &hop, &mut deadline).await?;
-        if exchanged.head.headers.contains_key(SET_COOKIE) {
-            session.cookies.store(&exchanged.head.headers, &hop.target);
+        let mut answered = exchange(session, parts, &hop, &mut deadline).await?;
+        let headers = &answered.head.headers;
+        if headers.contains_key(SET_COOKIE) {
+            session.cookies.store(headers, &hop.target);
         }
-        let end_ns = exchanged.end_ns;
-        let elapsed_ns = exchanged.head_ns - hop.start_ns;
-        let next = match follows && is_redirect(exchanged.head.status.as_u16()) {
-            true => next(session, &hop, &exchanged.head, end_ns)?,
+        let next = match follows && is_redirect(answered.head.status.as_u16()) {
+            true => next(session, &hop, &answered.head)?,
             false => None,
         };
-        let (head, body) = (exchanged.head, exchanged.body);
-        let mut response = Response::new(
-            Rc::clone(&session.local),
-            &hop.method,
-            &hop.target,
-            head,
-            body,
-            elapsed_ns,
-        );
+        let elapsed_ns = answered.head_ns - hop.start_ns;
+        let local = Rc::clone(&session.local);
+        if parts.is_streamed && next.is_none() {
+            let end_ns = answered.head_ns;
+            let head = &mut answered.head;
+            let mut response =
+                Response::new(local, &hop.method, &hop.target, head, Bytes::new(), elapsed_ns);
+            response.set_history(history);
+            let open = Some(Open::new(answered, Rc::clone(&hop.target.origin), deadline));
+            return Ok(Followed { response, end_ns, open });
+        }
+        let finish = answered.finish(session, &hop.target.origin, &mut deadline);
+        let (mut head, body, end_ns) = finish.await?;
+        let mut response =
+            Response::new(local, &hop.method, &hop.target, &mut head, body, elapsed_ns);
         let Some(next) = next else {
             response.set_history(history);
-            return Ok((response, end_ns));
+            return Ok(Followed { response, end_ns, open: None });
         };
         if history.len() >= REDIRECTS_MAX {
             return Err(HttpError::too_many_redirects(REDIRECTS_MAX));
         }
         history.push(response);
-        hop = next;
+        hop = Hop { start_ns: end_ns, ..next };
     }
 }
 
@@ -81,7 +95,7 @@ pub(crate) fn is_redirect(status: u16) -> bool {
 }
 
 /// Where a redirect leads, if it says so.
-fn next(session: &Inner, hop: &Hop, head: &Head, now_ns: u64) -> Result<Option<Hop>, HttpError> {
+fn next(session: &Inner, hop: &Hop, head: &Head) -> Result<Option<Hop>, HttpError> {
     let Some(location) = head.headers.get(LOCATION) else { return Ok(None) };
     // Servers write UTF-8 here that they ought to have encoded.
     let location = String::from_utf8_lossy(location.as_bytes());
@@ -101,7 +115,7 @@ fn next(session: &Inner, hop: &Hop, head: &Head, now_ns: u64) -> Result<Option<H
         body: hop.body.clone().filter(|_| keeps_body),
         is_bare: hop.is_bare || !keeps_body,
         is_trusted: hop.is_trusted && may_keep_credentials(from, &to),
-        start_ns: now_ns,
+        start_ns: hop.start_ns,
     }))
 }
 

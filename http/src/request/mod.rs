@@ -6,12 +6,14 @@ mod deadline;
 mod exchange;
 mod follow;
 mod label;
+mod open;
 mod parts;
 mod perform;
 
 pub(crate) use body::ReqBody;
-pub use builder::{Catching, Plain, RequestBuilder};
+pub use builder::{Catching, Plain, RequestBuilder, Streaming};
 pub(crate) use deadline::Deadline;
 pub(crate) use follow::is_redirect;
+pub(crate) use open::Open;
 pub(crate) use parts::Parts;
 pub(crate) use perform::{Finished, Sent};

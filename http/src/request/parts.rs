@@ -22,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     /// Unless set: for all methods but HEAD.
     pub(crate) allow_redirects: Option<bool>,
+    /// Whether the body is read by the user, piece by piece.
+    pub(crate) is_streamed: bool,
 }
 
 impl Parts {

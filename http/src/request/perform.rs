@@ -2,8 +2,9 @@
 
 use super::{
     builder::RequestBuilder,
-    follow::{Hop, follow},
+    follow::{Followed, Hop, follow},
     label::Label,
+    open::Open,
 };
 use crate::{error::HttpError, response::Response};
 use hatchery_core::{
@@ -19,6 +20,8 @@ pub(crate) struct Finished {
     pub(crate) response: Response,
     /// `None` if nothing was sent, so that nothing is recorded.
     pub(crate) sent: Option<Sent>,
+    /// The rest of a streamed response.
+    pub(crate) open: Option<Open>,
 }
 
 /// What is recorded of a request.
@@ -48,32 +51,40 @@ pub(super) async fn perform<Mode>(request: RequestBuilder<'_, Mode>) -> Finished
     let ticket = session.shard.begin();
     let hop = Hop::first(method, target, parts, ticket.start_ns());
     match follow(session, parts, hop).await {
-        Ok((response, end_ns)) => {
+        Ok(Followed { response, end_ns, open }) => {
             let response_time_ns = end_ns - ticket.start_ns();
-            Finished { response, sent: Some(Sent { ticket, label, response_time_ns }) }
+            Finished { response, sent: Some(Sent { ticket, label, response_time_ns }), open }
         }
         Err(error) => {
             let (local, method) = (session.local.clone(), label.method.clone());
             let first = Rc::clone(&label.first);
             let response = Response::failed(local, method, Some(first), error);
             let response_time_ns = ticket.elapsed_ns();
-            Finished { response, sent: Some(Sent { ticket, label, response_time_ns }) }
+            let sent = Some(Sent { ticket, label, response_time_ns });
+            Finished { response, sent, open: None }
         }
     }
 }
 
 impl Finished {
     fn unsent(local: Rc<crate::local::Local>, method: Method, error: HttpError) -> Finished {
-        Finished { response: Response::failed(local, method, None, error), sent: None }
+        let response = Response::failed(local, method, None, error);
+        Finished { response, sent: None, open: None }
     }
 
     /// Records the request by its status.
     #[inline]
     pub(crate) fn record(self, shard: &Shard) -> Response {
-        let Finished { response, sent } = self;
+        let length = self.response.length();
+        self.record_length(shard, length)
+    }
+
+    /// Records the request by its status, with another length.
+    pub(crate) fn record_length(self, shard: &Shard, length: u64) -> Response {
+        let Finished { response, sent, .. } = self;
         if let Some(sent) = sent {
             let failure = response.failure(sent.label.name());
-            sent.record(shard, response.status_code(), response.length(), failure.as_ref());
+            sent.record(shard, response.status_code(), length, failure.as_ref());
         }
         response
     }

@@ -29,7 +29,7 @@ pub struct CatchResponse {
 
 impl CatchResponse {
     pub(crate) fn new(finished: Finished, shard: &Rc<Shard>) -> CatchResponse {
-        let Finished { response, sent } = finished;
+        let Finished { response, sent, .. } = finished;
         let shard = Rc::clone(shard);
         CatchResponse { shard, response, sent, decision: None, length: None }
     }

@@ -39,18 +39,20 @@ impl Response {
         local: Rc<Local>,
         method: &Method,
         target: &Rc<Target>,
-        head: Head,
+        head: &mut Head,
         body: Bytes,
         elapsed_ns: u64,
     ) -> Response {
-        let rare =
-            head.reason.map(|reason| Box::new(Rare { reason: Some(reason), ..Rare::default() }));
+        let rare = head
+            .reason
+            .take()
+            .map(|reason| Box::new(Rare { reason: Some(reason), ..Rare::default() }));
         Response {
             local,
             method: method.clone(),
             target: Some(Rc::clone(target)),
             status: head.status.as_u16(),
-            headers: head.headers,
+            headers: mem::take(&mut head.headers),
             body,
             elapsed: Duration::from_nanos(elapsed_ns),
             rare,

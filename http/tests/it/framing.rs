@@ -1,7 +1,12 @@
 //! Responses that are unusual and right.
 
-use crate::harness::{Server, on_shard};
+use crate::harness::{Server, answer, on_shard, read_request};
 use hatchery_http::HttpSession;
+use std::{
+    io::{BufReader, Write},
+    thread,
+    time::Duration,
+};
 
 /// What a request for `/` yields, and how many connections two of them take.
 #[track_caller]
@@ -58,9 +63,9 @@ fn bytes_nobody_asked_for_cost_the_connection() {
 #[test]
 fn a_body_may_end_with_its_connection() {
     let server = Server::raw(|i, stream| {
-        let mut reader = std::io::BufReader::new(stream);
-        crate::harness::read_request(i, &mut reader);
-        let _ = std::io::Write::write_all(reader.get_mut(), b"HTTP/1.1 200 OK\r\n\r\nall of it");
+        let mut reader = BufReader::new(stream);
+        read_request(i, &mut reader);
+        let _ = reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\nall of it");
     });
     let url = server.url;
     let recorded = on_shard(move |shard| {
@@ -98,7 +103,7 @@ fn a_head_response_has_no_body_whatever_its_length_says() {
 fn a_large_body_arrives_whole() {
     let body: String = (0..400_000).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
     let text = body.clone();
-    let server = Server::answering(move |_| crate::harness::answer("200 OK", "x: y\r\n", &text));
+    let server = Server::answering(move |_| answer("200 OK", "x: y\r\n", &text));
     let url = server.url.clone();
     on_shard(move |shard| {
         let (url, body) = (url.clone(), body.clone());
@@ -110,4 +115,36 @@ fn a_large_body_arrives_whole() {
         }
     });
     assert_eq!(server.seen()[4].connection, 0);
+}
+
+#[test]
+fn the_response_time_ends_with_the_last_byte_and_elapsed_with_the_head() {
+    let server = Server::raw(|i, stream| {
+        let mut reader = BufReader::new(stream);
+        let _ = read_request(i, &mut reader);
+        let mut say = |text: &str| reader.get_mut().write_all(text.as_bytes()).expect("open");
+        let closes = i == 1;
+        say(if closes {
+            "HTTP/1.1 200 OK\r\n\r\nx"
+        } else {
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"
+        });
+        thread::sleep(Duration::from_millis(100));
+        if !closes {
+            say("x");
+        }
+    });
+    let url = server.url;
+    on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            for _ in 0..2 {
+                let response = client.get("/").catch_response().await;
+                assert_eq!(response.text(), "x");
+                assert!(response.response_time() >= Duration::from_millis(100));
+                assert!(response.elapsed() < Duration::from_millis(100));
+            }
+        }
+    });
 }

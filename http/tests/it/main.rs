@@ -4,5 +4,6 @@ mod framing;
 mod harness;
 mod hostile;
 mod requests;
+mod stream;
 mod tls;
 mod unix;
