@@ -4,13 +4,13 @@
 //! the control plane.
 
 mod session;
-pub use session::HttpSession;
+pub use session::{HttpSession, Renamed};
 
 mod request;
-pub use request::{Catching, Plain, RequestBuilder, Streaming};
+pub use request::{Catching, Multipart, Plain, RequestBuilder, Rest, Streaming};
 
 mod response;
-pub use response::{CatchResponse, HttpFailure, Response, StreamResponse};
+pub use response::{CatchResponse, HttpFailure, Link, Response, RestResponse, StreamResponse};
 
 mod error;
 pub use error::HttpError;

@@ -1,6 +1,6 @@
 //! How a session connects.
 
-use hatchery_core::ring::SocketOptions;
+use hatchery_core::{net::Target, ring::SocketOptions};
 use std::{net::IpAddr, path::PathBuf};
 
 /// Options of a session, for all its requests.
@@ -20,6 +20,9 @@ pub struct SessionOptions {
     pub reset_on_close: bool,
     /// The local address to connect from.
     pub source: Option<IpAddr>,
+    /// Addresses that take the place of names: host, port, and where to connect instead. The
+    /// `Host` header and TLS keep the name. `--resolve`.
+    pub resolve: Vec<(String, u16, IpAddr)>,
     /// Bytes of a response's body that are held in memory; a larger one is a failure.
     pub body_bytes_max: u64,
 }
@@ -37,12 +40,22 @@ impl Default for SessionOptions {
             client_cert: None,
             reset_on_close: false,
             source: None,
+            resolve: vec![],
             body_bytes_max: BODY_BYTES_MAX,
         }
     }
 }
 
 impl SessionOptions {
+    /// Where to connect for a target.
+    pub(crate) fn resolved(&self, target: &Target) -> Option<Target> {
+        let Target::Host { host, port } = target else { return None };
+        let known =
+            |known: &&(String, u16, IpAddr)| known.0.eq_ignore_ascii_case(host) && known.1 == *port;
+        let (_, port, ip) = self.resolve.iter().find(known)?;
+        Some(Target::Host { host: ip.to_string().into(), port: *port })
+    }
+
     pub(crate) fn socket(&self) -> SocketOptions {
         SocketOptions { source: self.source, reset_on_close: self.reset_on_close }
     }

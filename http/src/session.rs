@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pool: RefCell<Pool>,
     headers: RefCell<Option<Box<HeaderMap>>>,
     tls: OnceCell<Arc<ClientConfig>>,
+    /// Name of the requests that are given none.
+    request_name: RefCell<Option<Cow<'static, str>>>,
 }
 
 impl HttpSession {
@@ -98,6 +100,7 @@ impl HttpSession {
             pool: RefCell::default(),
             headers: RefCell::default(),
             tls: OnceCell::new(),
+            request_name: RefCell::default(),
         }))
     }
 
@@ -144,6 +147,13 @@ impl HttpSession {
         path: impl Into<Cow<'static, str>>,
     ) -> RequestBuilder<'_> {
         RequestBuilder::new(self, method, path.into())
+    }
+
+    /// Gives all requests this name, until what it returns is dropped; a request's own
+    /// [`RequestBuilder::name`] comes first. Locust's `rename_request`.
+    pub fn rename_request(&self, name: impl Into<Cow<'static, str>>) -> Renamed {
+        let before = self.0.request_name.replace(Some(name.into()));
+        Renamed { session: self.clone(), before }
     }
 
     /// Sends a header with every request from now on, unless a request sets its own.
@@ -210,7 +220,26 @@ impl fmt::Debug for HttpSession {
     }
 }
 
+/// While it lives, requests have the name given to [`HttpSession::rename_request`].
+#[derive(Debug)]
+#[must_use = "the name is taken back when it is dropped"]
+pub struct Renamed {
+    session: HttpSession,
+    before: Option<Cow<'static, str>>,
+}
+
+impl Drop for Renamed {
+    fn drop(&mut self) {
+        *self.session.0.request_name.borrow_mut() = self.before.take();
+    }
+}
+
 impl Inner {
+    #[inline]
+    pub(crate) fn request_name(&self) -> Option<Cow<'static, str>> {
+        self.request_name.borrow().clone()
+    }
+
     pub(crate) fn take_idle(&self, origin: &Rc<Origin>) -> Option<Connection> {
         self.pool.borrow_mut().take(origin)
     }

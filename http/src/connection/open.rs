@@ -10,7 +10,9 @@ use hatchery_core::net;
 
 /// Connects to an origin.
 pub(crate) async fn open(session: &Inner, origin: &Origin) -> Result<Connection, HttpError> {
-    let stream = net::connect(&session.shard, &origin.target, &session.options.socket())
+    let resolved = session.options.resolved(&origin.target);
+    let target = resolved.as_ref().unwrap_or(&origin.target);
+    let stream = net::connect(&session.shard, target, &session.options.socket())
         .await
         .map_err(|error| HttpError::connect(&error))?;
     let transport = match &origin.tls {

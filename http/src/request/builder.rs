@@ -1,17 +1,21 @@
 //! Putting a request together; awaiting it sends it.
 
 use super::{
+    multipart::Multipart,
     parts::Parts,
     perform::{Finished, perform},
 };
 use crate::{
     error::HttpError,
-    response::{CatchResponse, Response, StreamResponse},
+    response::{CatchResponse, Response, RestResponse, StreamResponse},
     session::HttpSession,
     site,
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::{
+    HeaderName, HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 use serde::Serialize;
 use std::{
     borrow::Cow,
@@ -30,6 +34,10 @@ pub struct Plain;
 /// Marks a request whose outcome its user decides; see [`RequestBuilder::catch_response`].
 #[derive(Clone, Copy, Debug)]
 pub struct Catching;
+
+/// Marks a request whose response ought to be JSON; see [`RequestBuilder::rest`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rest;
 
 /// Marks a request whose body is read piece by piece; see [`RequestBuilder::stream`].
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +70,15 @@ impl<'a> RequestBuilder<'a, Plain> {
     /// Gives the decision whether the request failed to whoever awaits it: the response comes as a
     /// [`CatchResponse`], and is recorded when that is dropped. Locust's `catch_response=True`.
     pub fn catch_response(self) -> RequestBuilder<'a, Catching> {
+        self.with_mode()
+    }
+
+    /// Asks for JSON, and counts a response that is none as failed. Locust's `rest()`.
+    pub fn rest(mut self) -> RequestBuilder<'a, Rest> {
+        let json = HeaderValue::from_static("application/json");
+        let headers = &mut self.parts().headers;
+        headers.entry(ACCEPT).or_insert_with(|| json.clone());
+        headers.entry(CONTENT_TYPE).or_insert(json);
         self.with_mode()
     }
 
@@ -170,6 +187,17 @@ impl<Mode> RequestBuilder<'_, Mode> {
         self
     }
 
+    /// Sends fields and files as `multipart/form-data`. Locust's `files`.
+    pub fn multipart(mut self, form: &Multipart) -> Self {
+        // Long enough that no content holds it.
+        let boundary = format!("{:032x}", self.session.0.shard.rng().u128(..));
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        let parts = self.parts();
+        parts.body = Some(form.encode(&boundary).into());
+        parts.content_type = Some(content_type.try_into().expect("a boundary is ASCII"));
+        self
+    }
+
     /// Sends these bytes; set `Content-Type` by [`RequestBuilder::header`]. Locust's `data` with
     /// bytes or a string.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
@@ -260,6 +288,16 @@ impl<'a> IntoFuture for RequestBuilder<'a, Catching> {
     fn into_future(self) -> Self::IntoFuture {
         let shard = &self.session.0.shard;
         Box::pin(async move { CatchResponse::new(perform(self).await, shard) })
+    }
+}
+
+impl<'a> IntoFuture for RequestBuilder<'a, Rest> {
+    type Output = RestResponse;
+    type IntoFuture = Pin<Box<dyn Future<Output = RestResponse> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let shard = &self.session.0.shard;
+        Box::pin(async move { RestResponse::new(CatchResponse::new(perform(self).await, shard)) })
     }
 }
 

@@ -6,14 +6,16 @@ mod deadline;
 mod exchange;
 mod follow;
 mod label;
+mod multipart;
 mod open;
 mod parts;
 mod perform;
 
 pub(crate) use body::ReqBody;
-pub use builder::{Catching, Plain, RequestBuilder, Streaming};
+pub use builder::{Catching, Plain, RequestBuilder, Rest, Streaming};
 pub(crate) use deadline::Deadline;
 pub(crate) use follow::is_redirect;
+pub use multipart::Multipart;
 pub(crate) use open::Open;
 pub(crate) use parts::Parts;
 pub(crate) use perform::{Finished, Sent};

@@ -46,7 +46,8 @@ pub(super) async fn perform<Mode>(request: RequestBuilder<'_, Mode>) -> Finished
         Ok(target) => target,
         Err(error) => return Finished::unsent(session.local.clone(), method, error),
     };
-    let label = Label { method: method.clone(), given: name, first: Rc::clone(&target) };
+    let given = name.or_else(|| session.request_name());
+    let label = Label { method: method.clone(), given, first: Rc::clone(&target) };
     let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
     let ticket = session.shard.begin();
     let hop = Hop::first(method, target, parts, ticket.start_ns());

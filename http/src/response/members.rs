@@ -1,6 +1,9 @@
 //! A response.
 
-use super::text;
+use super::{
+    links::{self, Link},
+    text,
+};
 use crate::{connection::Head, error::HttpError, local::Local, request::is_redirect, site::Target};
 use bytes::Bytes;
 use hatchery_core::stats::Failure;
@@ -213,6 +216,20 @@ impl Response {
     /// Whether it redirects and says where to.
     pub fn is_redirect(&self) -> bool {
         is_redirect(self.status) && self.headers.contains_key(LOCATION)
+    }
+
+    /// Where it redirects to, if it does: what would be requested next. python-requests' `next`.
+    pub fn next_url(&self) -> Option<String> {
+        if !self.is_redirect() {
+            return None;
+        }
+        let location = String::from_utf8_lossy(self.headers.get(LOCATION)?.as_bytes());
+        Some(self.target.as_ref()?.url().join(&location).ok()?.into())
+    }
+
+    /// The links of its `Link` header.
+    pub fn links(&self) -> Vec<Link> {
+        links::links(&self.headers)
     }
 
     /// Whether it redirects for good: 301 or 308.

@@ -2,11 +2,15 @@
 
 mod catch;
 mod decode;
+mod links;
 mod members;
+mod rest;
 mod stream;
 mod text;
 
 pub use catch::{CatchResponse, HttpFailure};
 pub(crate) use decode::{ACCEPTED_CODINGS, decode};
+pub use links::Link;
 pub use members::Response;
+pub use rest::RestResponse;
 pub use stream::StreamResponse;
