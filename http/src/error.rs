@@ -1,5 +1,6 @@
 //! What can go wrong with a request, in the words of the error table: `Kind: message`.
 
+use crate::lean::Malformed;
 use hatchery_core::{net::ConnectError, stats::Failure};
 use std::{borrow::Cow, error::Error, fmt, io, iter, time::Duration};
 
@@ -120,12 +121,33 @@ impl HttpError {
             }
         }
         if error.is_parse_too_large() {
-            return HttpError::new(Kind::TooLarge, "HeadTooLarge: response head is too large");
+            return HttpError::head_too_large();
         }
         if error.is_parse() {
             return HttpError::malformed(error);
         }
         HttpError::closed(phase)
+    }
+
+    /// An error of the socket, or of TLS, while a request is sent or its response read.
+    pub(crate) fn read(error: &io::Error) -> HttpError {
+        match error.kind() {
+            _ if error.raw_os_error().is_some() => HttpError::io(Kind::Closed, error),
+            io::ErrorKind::InvalidData => HttpError::tls_io(error),
+            _ => HttpError::malformed(error),
+        }
+    }
+
+    /// A response that is not HTTP.
+    pub(crate) fn bad_head(why: &Malformed) -> HttpError {
+        match why {
+            Malformed::HeadTooLarge => HttpError::head_too_large(),
+            Malformed::Text(text) => HttpError::malformed(text),
+        }
+    }
+
+    fn head_too_large() -> HttpError {
+        HttpError::new(Kind::TooLarge, "HeadTooLarge: response head is too large")
     }
 
     fn malformed(error: &dyn fmt::Display) -> HttpError {

@@ -26,6 +26,7 @@ pub use site::check_base_url;
 
 mod connection;
 mod cookies;
+mod lean;
 mod local;
 pub mod server;
 mod site;

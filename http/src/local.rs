@@ -6,6 +6,7 @@ use crate::{
     request::Parts,
     site::{Origin, Site},
 };
+use bytes::{Bytes, BytesMut};
 use hatchery_core::shard::Shard;
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
@@ -21,6 +22,9 @@ const SPARE_HEADERS_MAX: usize = 256;
 /// A header map that grew beyond this is not kept.
 const SPARE_HEADERS_CAPACITY_MAX: usize = 64;
 
+/// Heads and small bodies are kept in pieces of so many bytes.
+const KEPT_BYTES: usize = 64 * 1024;
+
 /// The shared part of a core's sessions.
 pub(crate) struct Local {
     pub(crate) options: Rc<SessionOptions>,
@@ -30,6 +34,7 @@ pub(crate) struct Local {
     sites: RefCell<FxHashMap<Box<str>, Rc<Site>>>,
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
     spare_headers: RefCell<Vec<HeaderMap>>,
+    kept_bytes: RefCell<BytesMut>,
 }
 
 impl Local {
@@ -45,6 +50,7 @@ impl Local {
                 sites: RefCell::default(),
                 origins: RefCell::default(),
                 spare_headers: RefCell::default(),
+                kept_bytes: RefCell::default(),
             }
         })
     }
@@ -79,6 +85,21 @@ impl Local {
             origins.insert(origin.text.clone(), Rc::clone(&origin));
         }
         origin
+    }
+
+    /// A copy of some bytes, in memory that is used again when all copies before are gone.
+    #[inline]
+    pub(crate) fn keep_bytes(&self, bytes: &[u8]) -> Bytes {
+        if bytes.is_empty() {
+            return Bytes::new();
+        }
+        let mut kept = self.kept_bytes.borrow_mut();
+        if kept.capacity() < bytes.len() {
+            // Takes the old memory back if nobody holds a part of it.
+            kept.reserve(bytes.len().max(KEPT_BYTES));
+        }
+        kept.extend_from_slice(bytes);
+        kept.split().freeze()
     }
 
     /// An empty header map, most often with memory from one that was used before.

@@ -23,6 +23,9 @@ pub struct SessionOptions {
     /// Addresses that take the place of names: host, port, and where to connect instead. The
     /// `Host` header and TLS keep the name. `--resolve`.
     pub resolve: Vec<(String, u16, IpAddr)>,
+    /// Whether HTTP/1.1 is spoken by hatchery itself (the default) or by hyper. Both behave alike;
+    /// the first costs less.
+    pub lean: bool,
     /// Bytes of a response's body that are held in memory; a larger one is a failure.
     pub body_bytes_max: u64,
 }
@@ -40,6 +43,7 @@ impl Default for SessionOptions {
             client_cert: None,
             reset_on_close: false,
             source: None,
+            lean: true,
             resolve: vec![],
             body_bytes_max: BODY_BYTES_MAX,
         }

@@ -250,6 +250,12 @@ impl Inner {
         }
     }
 
+    /// Whether the session has headers of its own.
+    #[inline]
+    pub(crate) fn has_headers(&self) -> bool {
+        self.headers.borrow().is_some()
+    }
+
     /// Calls `each` with the session's own headers.
     #[inline]
     pub(crate) fn for_headers(&self, mut each: impl FnMut(&HeaderName, &HeaderValue)) {

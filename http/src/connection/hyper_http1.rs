@@ -1,17 +1,16 @@
 //! HTTP/1.1 by hyper, driven by the request that uses the connection.
 
-use super::wire::Wire;
+use super::{Head, HeadBody, wire::Wire};
 use crate::{
     error::{HttpError, Phase},
     request::{Deadline, ReqBody},
 };
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_ENCODING, SET_COOKIE};
 use hyper::{
     Request, Response,
     body::{Body, Incoming},
     client::conn::http1::{self, SendRequest},
-    ext::ReasonPhrase,
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -23,22 +22,6 @@ use std::{
 
 /// Rounds of reading and writing in one poll; then others get their turn.
 const ROUNDS_MAX: usize = 32;
-
-/// The head of a response, and the way to its body.
-pub(crate) struct Head {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    /// Only if it is not the usual one.
-    pub(crate) reason: Option<ReasonPhrase>,
-    body: Incoming,
-}
-
-impl Head {
-    /// The length of the body, where the head tells it.
-    pub(crate) fn body_length(&self) -> Option<u64> {
-        self.body.size_hint().exact()
-    }
-}
 
 /// A connection driven by hyper.
 pub(crate) struct HyperConnection {
@@ -74,7 +57,7 @@ impl HyperConnection {
         self.wire.expect_bulk(bulk);
     }
 
-    pub(super) fn send<'c>(
+    pub(crate) fn send<'c>(
         &'c mut self,
         request: Request<ReqBody>,
         deadline: &'c mut Deadline,
@@ -89,11 +72,14 @@ impl HyperConnection {
         head: &mut Head,
         deadline: &mut Deadline,
     ) -> Result<Option<Bytes>, HttpError> {
+        let HeadBody::Hyper(incoming) = &mut head.body else {
+            unreachable!("a head of this connection has a body of this connection")
+        };
         let HyperConnection { driver, error, wire, .. } = self;
         let mut round = |noop: &mut Context<'_>| {
             // Trailers are read and dropped.
             let mut poll_body = |noop: &mut Context<'_>| loop {
-                match Pin::new(&mut head.body).poll_frame(noop) {
+                match Pin::new(&mut *incoming).poll_frame(noop) {
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                         Ok(bytes) => return Poll::Ready(Ok(Some(bytes))),
                         Err(_trailers) => {}
@@ -144,7 +130,14 @@ where
         let response = response.map_err(|error| HttpError::hyper(&error, Phase::Waiting))?;
         let (mut parts, body) = response.into_parts();
         let reason = parts.extensions.remove();
-        Poll::Ready(Ok(Head { status: parts.status, headers: parts.headers, reason, body }))
+        Poll::Ready(Ok(Head {
+            status: parts.status,
+            reason,
+            sets_cookies: parts.headers.contains_key(SET_COOKIE),
+            is_encoded: parts.headers.contains_key(CONTENT_ENCODING),
+            headers: parts.headers.into(),
+            body: HeadBody::Hyper(body),
+        }))
     }
 }
 

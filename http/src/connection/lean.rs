@@ -12,7 +12,8 @@ use http::StatusCode;
 use std::{
     fmt,
     future::poll_fn,
-    io, mem,
+    io,
+    rc::Rc,
     task::{Context, Poll},
 };
 
@@ -22,17 +23,17 @@ const INTERIM_MAX: usize = 100;
 /// What is reserved ahead for a body, whatever its head promises.
 const RESERVED_BYTES_MAX: u64 = 4 << 20;
 
-/// Bodies from here on are received in large pieces.
-const BULK_BYTES: u64 = 64 * 1024;
-
 /// A connection that reads and writes HTTP itself.
 pub(crate) struct LeanConnection {
+    local: Rc<Local>,
     transport: Transport,
     /// The part of a head that has come, if it has not come whole.
     partial: Vec<u8>,
     /// Whether a request may be sent: the last response has ended, and so that another may follow.
     is_ready: bool,
     n_read: u64,
+    /// Reads that did not have to wait.
+    n_steps: u64,
 }
 
 /// What one look at the received bytes gave.
@@ -43,8 +44,9 @@ enum Seen {
 }
 
 impl LeanConnection {
-    pub(super) fn new(transport: Transport) -> LeanConnection {
-        LeanConnection { transport, partial: vec![], is_ready: true, n_read: 0 }
+    pub(super) fn new(local: &Rc<Local>, transport: Transport) -> LeanConnection {
+        let local = Rc::clone(local);
+        LeanConnection { local, transport, partial: vec![], is_ready: true, n_read: 0, n_steps: 0 }
     }
 
     pub(super) fn is_reusable(&mut self) -> bool {
@@ -56,10 +58,17 @@ impl LeanConnection {
         self.n_read
     }
 
+    pub(super) fn n_steps(&self) -> u64 {
+        self.n_steps
+    }
+
+    pub(super) fn expect_bulk(&mut self, bulk: bool) {
+        self.transport.stream().expect_bulk(bulk);
+    }
+
     /// Sends a request, as `write` puts it into the send buffer, and reads the response's head.
     pub(crate) async fn send(
         &mut self,
-        local: &Local,
         is_head: bool,
         write: impl Fn(&mut Vec<u8>),
         deadline: &mut Deadline,
@@ -72,11 +81,16 @@ impl LeanConnection {
                 match self.transport.poll_write_with(cx, &write) {
                     Poll::Ready(Ok(())) => is_sent = true,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(HttpError::read(&error))),
-                    Poll::Pending => return deadline.poll(cx, self.n_read, Phase::Waiting).map(Err),
+                    Poll::Pending => {
+                        return deadline.poll(cx, self.n_read, Phase::Waiting).map(Err);
+                    }
                 }
             }
+            if let Poll::Ready(Err(error)) = self.transport.poll_sent(cx) {
+                return Poll::Ready(Err(HttpError::read(&error)));
+            }
             loop {
-                let Poll::Ready(seen) = self.poll_head(cx, local, is_head) else {
+                let Poll::Ready(seen) = self.poll_head(cx, is_head) else {
                     return deadline.poll(cx, self.n_read, Phase::Waiting).map(Err);
                 };
                 let (head, bytes) = match seen {
@@ -92,7 +106,7 @@ impl LeanConnection {
                 n_interim += 1;
                 // Nobody asked for another protocol.
                 if head.status == 101 || n_interim > INTERIM_MAX {
-                    let why = Malformed("an interim response that was not asked for".into());
+                    let why = Malformed::new("an interim response that was not asked for");
                     return Poll::Ready(Err(HttpError::bad_head(&why)));
                 }
             }
@@ -102,7 +116,7 @@ impl LeanConnection {
 
     fn accept(&mut self, head: lean::Head, bytes: Bytes) -> Result<Head, HttpError> {
         let status = StatusCode::from_u16(head.status)
-            .map_err(|error| HttpError::bad_head(&Malformed(error.to_string().into())))?;
+            .map_err(|error| HttpError::bad_head(&Malformed::new(error.to_string())))?;
         let headers = Headers::of_head(bytes);
         let reason = if head.has_own_reason { headers.reason() } else { None };
         Ok(Head {
@@ -115,15 +129,10 @@ impl LeanConnection {
         })
     }
 
-    fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-        local: &Local,
-        is_head: bool,
-    ) -> Poll<io::Result<Option<Seen>>> {
-        let LeanConnection { transport, partial, n_read, .. } = self;
+    fn poll_head(&mut self, cx: &mut Context<'_>, is_head: bool) -> Poll<io::Result<Option<Seen>>> {
+        let LeanConnection { local, transport, partial, n_read, n_steps, .. } = self;
         transport.poll_read_with(cx, |bytes| {
-            *n_read += bytes.len() as u64;
+            *n_steps += 1;
             let n_before = partial.len();
             // Most heads come whole, and are read where they lie.
             let all: &[u8] = if n_before == 0 {
@@ -137,11 +146,12 @@ impl LeanConnection {
                     let seen = Seen::Head(head, local.keep_bytes(&all[..n_bytes]));
                     // What follows is the body's, and is read as that.
                     let n_taken = n_bytes.saturating_sub(n_before);
-                    *n_read -= (bytes.len() - n_taken) as u64;
+                    *n_read += n_taken as u64;
                     *partial = vec![];
                     (n_taken, seen)
                 }
                 Ok(None) => {
+                    *n_read += bytes.len() as u64;
                     if n_before == 0 {
                         partial.extend_from_slice(bytes);
                     }
@@ -152,53 +162,78 @@ impl LeanConnection {
         })
     }
 
-    /// Reads a response's body, and tells in how many pieces it came.
+    /// Reads a response's body whole.
     pub(crate) async fn body(
         &mut self,
-        local: &Local,
         head: &mut Head,
         limit: u64,
         deadline: &mut Deadline,
-    ) -> Result<(Bytes, usize), HttpError> {
+    ) -> Result<Bytes, HttpError> {
+        let mut collected = Collected::new(&self.local);
+        while !self.read_body(head, &mut collected, deadline).await? {
+            if collected.bytes.len() as u64 > limit {
+                return Err(HttpError::body_too_large(limit));
+            }
+        }
+        Ok(collected.finish())
+    }
+
+    /// Reads a response's body as it comes; `None` at its end.
+    pub(super) async fn next_piece(
+        &mut self,
+        head: &mut Head,
+        deadline: &mut Deadline,
+    ) -> Result<Option<Bytes>, HttpError> {
+        let mut collected = Collected::new(&self.local);
+        loop {
+            let is_end = self.read_body(head, &mut collected, deadline).await?;
+            if collected.n_pieces > 0 {
+                return Ok(Some(collected.finish()));
+            }
+            if is_end {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads some of the body; true at its end.
+    async fn read_body(
+        &mut self,
+        head: &mut Head,
+        collected: &mut Collected,
+        deadline: &mut Deadline,
+    ) -> Result<bool, HttpError> {
         let HeadBody::Lean { body, keep_alive } = &mut head.body else {
             unreachable!("a head of this connection has a body of this connection")
         };
-        let is_bulk = matches!(body, Body::Length(length) if *length >= BULK_BYTES);
-        if is_bulk {
-            self.transport.stream().expect_bulk(true);
-        }
-        let mut collected = Collected { local, bytes: BytesMut::new(), whole: None, n_pieces: 0 };
-        while !body.is_end() {
-            let read = poll_fn(|cx| match self.poll_body(cx, body, &mut collected) {
+        if !body.is_end() {
+            let read = poll_fn(|cx| match self.poll_body(cx, body, collected) {
                 Poll::Ready(read) => Poll::Ready(Ok(read)),
                 Poll::Pending => deadline.poll(cx, self.n_read, Phase::Reading).map(Err),
             });
             match read.await? {
                 Err(error) => return Err(HttpError::read(&error)),
-                Ok(None) if body.may_end_here() => break,
+                Ok(None) if body.may_end_here() => *body = Body::End,
                 Ok(None) => return Err(HttpError::closed(Phase::Reading)),
                 Ok(Some(Err(why))) => return Err(HttpError::bad_head(&why)),
-                Ok(Some(Ok(()))) if collected.bytes.len() as u64 > limit => {
-                    return Err(HttpError::body_too_large(limit));
-                }
                 Ok(Some(Ok(()))) => {}
             }
         }
-        if is_bulk {
-            self.transport.stream().expect_bulk(false);
+        if body.is_end() {
+            self.is_ready = *keep_alive;
         }
-        self.is_ready = *keep_alive;
-        Ok(collected.finish())
+        Ok(body.is_end())
     }
 
     fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
         body: &mut Body,
-        collected: &mut Collected<'_>,
+        collected: &mut Collected,
     ) -> Poll<io::Result<Option<Result<(), Malformed>>>> {
-        let n_read = &mut self.n_read;
-        self.transport.poll_read_with(cx, |bytes| {
+        let LeanConnection { transport, n_read, n_steps, .. } = self;
+        transport.poll_read_with(cx, |bytes| {
+            *n_steps += 1;
             let left = if let Body::Length(left) = body { *left } else { 0 };
             let decoded = body.decode(bytes, &mut |data| collected.push(data, left));
             let n_bytes = *decoded.as_ref().unwrap_or(&bytes.len());
@@ -209,15 +244,20 @@ impl LeanConnection {
 }
 
 /// A body as it comes in.
-struct Collected<'l> {
-    local: &'l Local,
+struct Collected {
+    local: Rc<Local>,
     /// All of it, if it came in one piece.
     whole: Option<Bytes>,
     bytes: BytesMut,
     n_pieces: usize,
 }
 
-impl Collected<'_> {
+impl Collected {
+    fn new(local: &Rc<Local>) -> Collected {
+        let local = Rc::clone(local);
+        Collected { local, whole: None, bytes: BytesMut::new(), n_pieces: 0 }
+    }
+
     /// Takes a piece; `left` is what its length says is left, this piece included.
     fn push(&mut self, data: &[u8], left: u64) {
         self.n_pieces += 1;
@@ -231,9 +271,8 @@ impl Collected<'_> {
         self.bytes.extend_from_slice(data);
     }
 
-    fn finish(mut self) -> (Bytes, usize) {
-        let bytes = self.whole.take().unwrap_or_else(|| mem::take(&mut self.bytes).freeze());
-        (bytes, self.n_pieces)
+    fn finish(self) -> Bytes {
+        self.whole.unwrap_or_else(|| self.bytes.freeze())
     }
 }
 

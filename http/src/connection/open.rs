@@ -1,7 +1,7 @@
 //! Making a connection.
 
 use super::{
-    Connection, HyperConnection,
+    Connection, HyperConnection, LeanConnection,
     tls::Tls,
     wire::{Transport, Wire},
 };
@@ -22,6 +22,10 @@ pub(crate) async fn open(session: &Inner, origin: &Origin) -> Result<Connection,
             Transport::Tls(Box::new(Tls::connect(stream, config, name.clone()).await?))
         }
     };
+    if session.options.lean {
+        let connection = LeanConnection::new(&session.local, transport);
+        return Ok(Connection::Lean(Box::new(connection)));
+    }
     let connection = HyperConnection::new(Wire::new(transport)).await;
     Ok(Connection::Hyper(Box::new(connection)))
 }

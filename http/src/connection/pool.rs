@@ -19,7 +19,7 @@ impl Pool {
     /// An idle connection to an origin that the server has not closed.
     pub(crate) fn take(&mut self, origin: &Rc<Origin>) -> Option<Connection> {
         while let Some(at) = self.idle.iter().rposition(|(of, _)| Rc::ptr_eq(of, origin)) {
-            let (_, connection) = self.idle.swap_remove(at);
+            let (_, mut connection) = self.idle.swap_remove(at);
             if connection.is_reusable() {
                 return Some(connection);
             }
@@ -28,7 +28,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request, if it can serve one.
-    pub(crate) fn give_back(&mut self, origin: &Rc<Origin>, connection: Connection) {
+    pub(crate) fn give_back(&mut self, origin: &Rc<Origin>, mut connection: Connection) {
         if !connection.is_reusable() {
             return;
         }

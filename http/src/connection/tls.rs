@@ -2,11 +2,11 @@
 
 use crate::error::HttpError;
 use hatchery_core::ring::Stream;
-use hyper::rt::ReadBufCursor;
 use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 use std::{
     future::poll_fn,
     io::{self, BufRead, IoSlice, Write},
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -19,6 +19,8 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Tls {
     pub(crate) stream: Stream,
     session: ClientConnection,
+    /// What a request is put together in before it is encrypted.
+    plaintext: Vec<u8>,
 }
 
 impl Tls {
@@ -31,7 +33,7 @@ impl Tls {
         let mut session =
             ClientConnection::new(config, name).map_err(|error| HttpError::tls(&error))?;
         session.set_buffer_limit(Some(UNSENT_BYTES_MAX));
-        let mut tls = Tls { stream, session };
+        let mut tls = Tls { stream, session, plaintext: vec![] };
         poll_fn(|cx| tls.poll_handshake(cx)).await.map_err(|error| HttpError::tls_io(&error))?;
         Ok(tls)
     }
@@ -83,32 +85,55 @@ impl Tls {
         }
     }
 
-    pub(super) fn poll_read(
+    /// Shows decrypted bytes to `read`, which says how many it took; `None` at the end.
+    pub(super) fn poll_read_with<R>(
         &mut self,
         cx: &mut Context<'_>,
-        into: &mut ReadBufCursor<'_>,
-    ) -> Poll<io::Result<usize>> {
+        read: impl FnOnce(&[u8]) -> (usize, R),
+    ) -> Poll<io::Result<Option<R>>> {
         loop {
             let mut reader = self.session.reader();
             match reader.fill_buf() {
+                Ok([]) => return Poll::Ready(Ok(None)),
                 Ok(bytes) => {
-                    let n = bytes.len().min(into.remaining());
-                    into.put_slice(&bytes[..n]);
-                    reader.consume(n);
-                    return Poll::Ready(Ok(n));
+                    let (n_read, result) = read(bytes);
+                    reader.consume(n_read);
+                    return Poll::Ready(Ok(Some(result)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
             // Many servers close without saying so in TLS; lengths tell whether all has come.
             if !ready!(self.poll_receive(cx))? {
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Ok(None));
             }
             // Answers to key updates and the like.
             if self.session.wants_write() {
                 let _ = self.poll_flush(cx)?;
             }
         }
+    }
+
+    /// Lets `write` fill a buffer and encrypts it.
+    pub(super) fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        let mut plaintext = mem::take(&mut self.plaintext);
+        plaintext.clear();
+        write(&mut plaintext);
+        // Without a limit for this once, so that all of it is taken.
+        self.session.set_buffer_limit(None);
+        let written = self.session.writer().write_all(&plaintext);
+        self.session.set_buffer_limit(Some(UNSENT_BYTES_MAX));
+        if plaintext.capacity() <= UNSENT_BYTES_MAX {
+            self.plaintext = plaintext;
+        }
+        written?;
+        let _ = self.poll_flush(cx)?;
+        Poll::Ready(Ok(()))
     }
 
     pub(super) fn poll_write(

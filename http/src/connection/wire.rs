@@ -36,22 +36,49 @@ impl Transport {
         }
     }
 
+    /// Shows the bytes received next to `read`, which says how many it took; `None` at the end.
+    pub(super) fn poll_read_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: impl FnOnce(&[u8]) -> (usize, R),
+    ) -> Poll<io::Result<Option<R>>> {
+        match self {
+            Transport::Plain(stream) => stream.poll_read_with(cx, read),
+            Transport::Tls(tls) => tls.poll_read_with(cx, read),
+        }
+    }
+
+    /// Lets `write` fill a buffer, and hands that to the socket.
+    pub(super) fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(stream) => stream.poll_write_with(cx, write),
+            Transport::Tls(tls) => tls.poll_write_with(cx, write),
+        }
+    }
+
+    /// Waits until what was written is out of our hands.
+    pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(_) => Poll::Ready(Ok(())),
+            Transport::Tls(tls) => tls.poll_flush(cx),
+        }
+    }
+
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         into: &mut ReadBufCursor<'_>,
     ) -> Poll<io::Result<usize>> {
-        match self {
-            Transport::Plain(stream) => {
-                let copy = |bytes: &[u8]| {
-                    let n = bytes.len().min(into.remaining());
-                    into.put_slice(&bytes[..n]);
-                    (n, n)
-                };
-                stream.poll_read_with(cx, copy).map_ok(|n| n.unwrap_or(0))
-            }
-            Transport::Tls(tls) => tls.poll_read(cx, into),
-        }
+        let copy = |bytes: &[u8]| {
+            let n = bytes.len().min(into.remaining());
+            into.put_slice(&bytes[..n]);
+            (n, n)
+        };
+        self.poll_read_with(cx, copy).map_ok(|n| n.unwrap_or(0))
     }
 
     fn poll_write(

@@ -1,12 +1,12 @@
 //! One request and its response on one connection.
 
-use super::{body::ReqBody, deadline::Deadline, follow::Hop, parts::Parts};
+use super::{body::ReqBody, deadline::Deadline, follow::Hop, parts::Parts, write::write};
 use crate::{
     connection::{Connection, Head, open},
     error::HttpError,
     response::{ACCEPTED_CODINGS, decode},
     session::Inner,
-    site::Origin,
+    site::{AGENT, Origin},
 };
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -18,10 +18,6 @@ use http::{
 };
 use hyper::Request;
 use std::rc::Rc;
-
-/// The usual `User-Agent`.
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("hatchery/", env!("CARGO_PKG_VERSION")));
 
 /// Bodies from here on are received in large pieces.
 const BULK_BYTES: u64 = 64 * 1024;
@@ -61,7 +57,17 @@ pub(super) async fn exchange(
         };
         let n_read = connection.n_read();
         deadline.restart_read();
-        match connection.send(request(session, parts, hop), deadline).await {
+        let sent = match &mut connection {
+            Connection::Lean(connection) => {
+                let is_head = hop.method == Method::HEAD;
+                let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop);
+                connection.send(is_head, write, deadline).await
+            }
+            Connection::Hyper(connection) => {
+                connection.send(request(session, parts, hop), deadline).await
+            }
+        };
+        match sent {
             Ok(head) => {
                 let head_ns = session.shard.now_ns();
                 return Ok(Answered { connection, head, head_ns });
@@ -92,7 +98,10 @@ impl Answered {
         if bulk {
             connection.expect_bulk(true);
         }
-        let body = collect(&mut connection, &mut head, limit, deadline).await?;
+        let body = match &mut connection {
+            Connection::Lean(connection) => connection.body(&mut head, limit, deadline).await?,
+            _ => collect(&mut connection, &mut head, limit, deadline).await?,
+        };
         if bulk {
             connection.expect_bulk(false);
         }
@@ -103,7 +112,7 @@ impl Answered {
         };
         session.give_back(origin, connection);
         // Not part of the response time: it is this core's work, not the server's.
-        let body = decode(&head.headers, body, limit)?;
+        let body = if head.is_encoded { decode(&head.headers, body, limit)? } else { body };
         Ok((head, body, end_ns))
     }
 }
@@ -145,10 +154,10 @@ fn request(session: &Inner, parts: &Parts, hop: &Hop) -> Request<ReqBody> {
     request
 }
 
-fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
+pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
     let mut headers = session.local.spare_headers();
     headers.insert(HOST, hop.target.origin.host_header.clone());
-    headers.insert(USER_AGENT, AGENT);
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     if !parts.is_streamed {
         headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);

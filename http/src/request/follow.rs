@@ -3,10 +3,7 @@
 use super::{deadline::Deadline, exchange::exchange, open::Open, parts::Parts};
 use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
 use bytes::Bytes;
-use http::{
-    Method,
-    header::{LOCATION, SET_COOKIE},
-};
+use http::{Method, header::LOCATION};
 use std::rc::Rc;
 use url::Url;
 
@@ -54,9 +51,8 @@ pub(super) async fn follow(
     let mut history = vec![];
     loop {
         let mut answered = exchange(session, parts, &hop, &mut deadline).await?;
-        let headers = &answered.head.headers;
-        if headers.contains_key(SET_COOKIE) {
-            session.cookies.store(headers, &hop.target);
+        if answered.head.sets_cookies {
+            session.cookies.store(&answered.head.headers, &hop.target);
         }
         let next = match follows && is_redirect(answered.head.status.as_u16()) {
             true => next(session, &hop, &answered.head)?,

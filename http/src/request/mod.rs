@@ -10,6 +10,7 @@ mod multipart;
 mod open;
 mod parts;
 mod perform;
+mod write;
 
 pub(crate) use body::ReqBody;
 pub use builder::{Catching, Plain, RequestBuilder, Rest, Streaming};

@@ -4,7 +4,10 @@ use super::{
     links::{self, Link},
     text,
 };
-use crate::{connection::Head, error::HttpError, local::Local, request::is_redirect, site::Target};
+use crate::{
+    connection::Head, error::HttpError, lean::Headers, local::Local, request::is_redirect,
+    site::Target,
+};
 use bytes::Bytes;
 use hatchery_core::stats::Failure;
 use http::{
@@ -23,7 +26,7 @@ pub struct Response {
     /// The last target, after redirects. `None` if the URL was of no use.
     target: Option<Rc<Target>>,
     status: u16,
-    headers: HeaderMap,
+    headers: Headers,
     body: Bytes,
     elapsed: Duration,
     /// What most responses do not have.
@@ -69,7 +72,7 @@ impl Response {
         error: HttpError,
     ) -> Response {
         Response {
-            headers: local.spare_headers(),
+            headers: Headers::default(),
             local,
             method,
             target,
@@ -271,7 +274,9 @@ impl Response {
 impl Drop for Response {
     #[inline]
     fn drop(&mut self) {
-        self.local.keep_headers(mem::take(&mut self.headers));
+        if let Some(map) = mem::take(&mut self.headers).into_map() {
+            self.local.keep_headers(map);
+        }
     }
 }
 

@@ -9,5 +9,5 @@ mod target;
 
 pub use base::check_base_url;
 pub(crate) use base::{Site, basic};
-pub(crate) use origin::Origin;
+pub(crate) use origin::{AGENT, Origin};
 pub(crate) use target::Target;

@@ -17,6 +17,8 @@ pub(crate) struct Origin {
     pub(crate) target: net::Target,
     /// Value of the `Host` header.
     pub(crate) host_header: HeaderValue,
+    /// What follows the path of a request that has no headers of its own.
+    pub(crate) head_lines: Box<[u8]>,
     /// `scheme://host:port`, to which a path is appended.
     pub(crate) text: Box<str>,
 }
@@ -48,7 +50,8 @@ impl Origin {
         };
         let port = url.port_or_known_default().expect("http and https have a port");
         let target = net::Target::Host { host: name.into(), port };
-        Ok(Origin { tls, target, host_header, text: text.into() })
+        let head_lines = head_lines(&host_header);
+        Ok(Origin { tls, target, host_header, head_lines, text: text.into() })
     }
 
     /// The origin of `http+unix://%2Fpath%2Fto.sock/…`, given without scheme and path.
@@ -64,6 +67,7 @@ impl Origin {
         Ok(Origin {
             tls: None,
             target: net::Target::Unix(PathBuf::from(&*path)),
+            head_lines: head_lines(&HeaderValue::from_static("localhost")),
             host_header: HeaderValue::from_static("localhost"),
             text: url().into(),
         })
@@ -80,4 +84,13 @@ impl Origin {
         let url = Url::parse(&format!("{origin}{path}"));
         url.expect("an origin and a valid path make a URL")
     }
+}
+
+/// The usual `User-Agent`.
+pub(crate) const AGENT: &str = concat!("hatchery/", env!("CARGO_PKG_VERSION"));
+
+fn head_lines(host: &HeaderValue) -> Box<[u8]> {
+    let before = b" HTTP/1.1\r\nhost: ";
+    let after = format!("\r\nuser-agent: {AGENT}\r\naccept: */*\r\n");
+    [&before[..], host.as_bytes(), after.as_bytes()].concat().into()
 }

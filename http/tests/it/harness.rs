@@ -7,6 +7,7 @@ use hatchery_core::{
     shard::{Common, Outbox, Setup, Shard, ShardHandle},
     stats::{Delta, EntryId, EntryKey},
 };
+use hatchery_http::{HttpDefaults, SessionOptions};
 use std::{
     any::Any,
     collections::HashMap,
@@ -21,6 +22,9 @@ use std::{
 
 /// No test takes longer; one that does hangs.
 const TEST_LIMIT: Duration = Duration::from_secs(20);
+
+/// Everything is tested twice: this file is built as `it`, and as `it_hyper` for hyper's HTTP.
+pub(crate) const LEAN: bool = !matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_hyper");
 
 /// What the statistics say after a test.
 #[derive(Debug, Default)]
@@ -73,6 +77,9 @@ where
             done.send(()).expect("the test waits");
         });
     };
+    let defaults = SessionOptions { lean: LEAN, ..SessionOptions::default() };
+    let mut extensions = extensions;
+    extensions.push(Arc::new(HttpDefaults { session: defaults }));
     let common = Common {
         services: vec![Arc::new(service)],
         unpinned: true,

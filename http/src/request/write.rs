@@ -1,0 +1,83 @@
+//! A request as bytes, for the lean connection.
+
+use super::{exchange::headers, follow::Hop, parts::Parts};
+use crate::{response::ACCEPTED_CODINGS, session::Inner};
+use http::{
+    Method,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+use std::io::Write;
+
+/// Puts a request into a buffer.
+pub(super) fn write(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop) {
+    let body = hop.body.as_deref().unwrap_or_default();
+    buffer.extend_from_slice(hop.method.as_str().as_bytes());
+    buffer.push(b' ');
+    buffer.extend_from_slice(hop.target.path().as_bytes());
+    if is_plain(session, parts, hop) {
+        write_plain(buffer, session, parts, hop, body);
+    } else {
+        write_headers(buffer, session, parts, hop, body);
+    }
+    buffer.extend_from_slice(b"\r\n");
+    buffer.extend_from_slice(body);
+}
+
+/// Whether all headers are known beforehand, but for the body's and the cookies.
+fn is_plain(session: &Inner, parts: &Parts, hop: &Hop) -> bool {
+    parts.headers.is_empty()
+        && parts.authorization.is_none()
+        && parts.cookies.is_empty()
+        && hop.is_trusted
+        && !hop.is_bare
+        && session.options.keep_alive
+        && !session.has_headers()
+        && session.site.authorization().is_none()
+}
+
+fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
+    buffer.extend_from_slice(&hop.target.origin.head_lines);
+    if !parts.is_streamed {
+        write_line(buffer, b"accept-encoding", ACCEPTED_CODINGS.as_bytes());
+    }
+    if let Some(content_type) = parts.content_type.as_ref().filter(|_| hop.body.is_some()) {
+        write_line(buffer, b"content-type", content_type.as_bytes());
+    }
+    if !body.is_empty() || !has_no_length(&hop.method) {
+        write_length(buffer, body);
+    }
+    if let Some(cookies) = session.cookies.header(&hop.target, "") {
+        write_line(buffer, b"cookie", cookies.as_bytes());
+    }
+}
+
+fn write_headers(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
+    buffer.extend_from_slice(b" HTTP/1.1\r\n");
+    let mut headers = headers(session, parts, hop);
+    // The body is sent whole, whatever was said of it.
+    headers.remove(TRANSFER_ENCODING);
+    if !body.is_empty() {
+        headers.remove(CONTENT_LENGTH);
+        write_length(buffer, body);
+    }
+    for (name, value) in &headers {
+        write_line(buffer, name.as_str().as_bytes(), value.as_bytes());
+    }
+    session.local.keep_headers(headers);
+}
+
+/// Methods whose requests have no body unless they say so.
+fn has_no_length(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn write_line(buffer: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    buffer.extend_from_slice(name);
+    buffer.extend_from_slice(b": ");
+    buffer.extend_from_slice(value);
+    buffer.extend_from_slice(b"\r\n");
+}
+
+fn write_length(buffer: &mut Vec<u8>, body: &[u8]) {
+    write!(buffer, "content-length: {}\r\n", body.len()).expect("a vector takes every write");
+}
