@@ -191,7 +191,13 @@ pub(crate) struct Server {
 impl Server {
     /// Calls `serve` with each connection and its number, in a thread of its own.
     pub(crate) fn raw(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Server::accept(TcpListener::bind("127.0.0.1:0").expect("a port"), serve)
+    }
+
+    fn accept(
+        listener: TcpListener,
+        serve: impl Fn(usize, TcpStream) + Send + Sync + 'static,
+    ) -> Server {
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let serve = Arc::new(serve);
         thread::spawn(move || {
@@ -206,9 +212,17 @@ impl Server {
     /// Answers each request with the bytes that `answer` makes of it, and keeps the connection
     /// until it answers with none.
     pub(crate) fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Server {
+        Server::on(TcpListener::bind("127.0.0.1:0").expect("a port"), answer)
+    }
+
+    /// The same on a listener of the test's.
+    pub(crate) fn on(
+        listener: TcpListener,
+        answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Server {
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let log = Arc::clone(&seen);
-        let server = Server::raw(move |i, stream| {
+        let server = Server::accept(listener, move |i, stream| {
             let mut reader = BufReader::new(stream);
             while let Some(request) = read_request(i, &mut reader) {
                 log.lock().expect("no panic").push(request.clone());

@@ -1,6 +1,7 @@
 //! What sessions do against servers that behave, and against those that do not.
 
 mod framing;
+mod guards;
 mod harness;
 mod hostile;
 mod requests;
