@@ -6,7 +6,7 @@ use crate::{
     error::HttpError,
     local::Local,
     options::SessionOptions,
-    request::RequestBuilder,
+    request::{Challenge, RequestBuilder},
     site::{Origin, Site},
 };
 use hatchery_core::{shard::Shard, user::Spawn};
@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pool: RefCell<Pool>,
     headers: RefCell<Option<Box<HeaderMap>>>,
     tls: OnceCell<Arc<ClientConfig>>,
+    /// What a server last wanted to have answered by Digest authentication.
+    pub(crate) challenge: RefCell<Option<Box<Challenge>>>,
     /// Name of the requests that are given none.
     request_name: RefCell<Option<Cow<'static, str>>>,
 }
@@ -100,6 +102,7 @@ impl HttpSession {
             pool: RefCell::default(),
             headers: RefCell::default(),
             tls: OnceCell::new(),
+            challenge: RefCell::default(),
             request_name: RefCell::default(),
         }))
     }

@@ -1,6 +1,7 @@
 //! Putting a request together; awaiting it sends it.
 
 use super::{
+    digest::Credentials,
     multipart::Multipart,
     parts::Parts,
     perform::{Finished, perform},
@@ -229,6 +230,15 @@ impl<Mode> RequestBuilder<'_, Mode> {
     /// HTTP Basic authentication. Locust's `auth` with a pair.
     pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
         self.parts().authorization = Some(site::basic(user, password));
+        self
+    }
+
+    /// HTTP Digest authentication: answers the server's challenge by sending the request again,
+    /// as part of the same sample; later requests of the session answer it at once. Locust's
+    /// `auth` with `HTTPDigestAuth`.
+    pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        let (user, password) = (user.into(), password.into());
+        self.parts().digest = Some(Credentials { user, password });
         self
     }
 

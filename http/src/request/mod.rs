@@ -3,6 +3,7 @@
 mod body;
 mod builder;
 mod deadline;
+mod digest;
 mod exchange;
 mod follow;
 mod label;
@@ -15,6 +16,7 @@ mod write;
 pub(crate) use body::ReqBody;
 pub use builder::{Catching, Plain, RequestBuilder, Rest, Streaming};
 pub(crate) use deadline::Deadline;
+pub(crate) use digest::Challenge;
 pub(crate) use follow::is_redirect;
 pub use multipart::Multipart;
 pub(crate) use open::Open;

@@ -1,6 +1,6 @@
 //! What a request carries beyond method and path. Plain requests have none of it.
 
-use super::deadline::Limits;
+use super::{deadline::Limits, digest::Credentials};
 use crate::error::HttpError;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -17,6 +17,8 @@ pub(crate) struct Parts {
     /// Of the body, unless a header says otherwise.
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) authorization: Option<HeaderValue>,
+    /// For servers that ask for Digest authentication.
+    pub(crate) digest: Option<Credentials>,
     /// `name=value; name=value`.
     pub(crate) cookies: String,
     pub(crate) limits: Limits,

@@ -2,6 +2,7 @@
 
 use super::{
     builder::RequestBuilder,
+    digest::follow_with,
     follow::{Followed, Hop, follow},
     label::Label,
     open::Open,
@@ -48,10 +49,20 @@ pub(super) async fn perform<Mode>(request: RequestBuilder<'_, Mode>) -> Finished
     };
     let given = name.or_else(|| session.request_name());
     let label = Label { method: method.clone(), given, first: Rc::clone(&target) };
-    let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
+    let credentials = parts.as_mut().and_then(|parts| parts.digest.take());
     let ticket = session.shard.begin();
-    let hop = Hop::first(method, target, parts, ticket.start_ns());
-    match follow(session, parts, hop).await {
+    let followed = match (credentials, &mut parts) {
+        (Some(credentials), Some(parts)) => {
+            let what = (method, target);
+            Box::pin(follow_with(session, parts, credentials, what, ticket.start_ns())).await
+        }
+        _ => {
+            let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
+            let hop = Hop::first(method, target, parts, ticket.start_ns());
+            follow(session, parts, hop).await
+        }
+    };
+    match followed {
         Ok(Followed { response, end_ns, open }) => {
             let response_time_ns = end_ns - ticket.start_ns();
             Finished { response, sent: Some(Sent { ticket, label, response_time_ns }), open }

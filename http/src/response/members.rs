@@ -89,6 +89,11 @@ impl Response {
         }
     }
 
+    /// Adds what came before everything else.
+    pub(crate) fn add_to_history(&mut self, first: Response) {
+        self.rare.get_or_insert_default().history.insert(0, first);
+    }
+
     /// Why the request counts as failed, if it does.
     #[inline]
     pub(crate) fn failure(&self, name: &str) -> Option<Failure> {

@@ -27,7 +27,7 @@ pub(crate) struct Origin {
 pub(super) const UNIX: &str = "http+unix://";
 
 impl Origin {
-    pub(super) fn of(url: &Url) -> Result<Origin, HttpError> {
+    pub(crate) fn of(url: &Url) -> Result<Origin, HttpError> {
         let Some(host) = url.host() else {
             return Err(HttpError::invalid_url(url.as_str(), "no host supplied"));
         };

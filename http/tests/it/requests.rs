@@ -286,3 +286,29 @@ fn a_name_may_be_resolved_by_the_options_and_bodies_decoded() {
     let host = format!("shop.test:{port}");
     assert_eq!(server.seen()[0].header("host"), Some(&*host));
 }
+
+#[test]
+fn digest_challenges_are_answered_as_one_sample_and_at_once_from_then_on() {
+    let server = Server::answering(|request| match request.header("authorization") {
+        Some(value) if value.starts_with("Digest username=\"u\"") => answer("200 OK", "", "in"),
+        _ => {
+            let challenge = "www-authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n";
+            answer("401 Unauthorized", challenge, "out")
+        }
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let response = client.post("/a").body("x").digest_auth("u", "p").await;
+            assert_eq!((response.text().as_ref(), response.history().len()), ("in", 1));
+            let response = client.get("/b").digest_auth("u", "p").await;
+            assert_eq!((response.text().as_ref(), response.history().len()), ("in", 0));
+            assert_eq!(client.get("/c").digest_auth("nobody", "p").await.status_code(), 401);
+        }
+    });
+    let failure = "HTTPError: 401 Client Error: Unauthorized for url: /c";
+    recorded.check(&["POST /a 1/0", "GET /b 1/0", "GET /c 1/1"], &[failure]);
+    assert_eq!(server.seen().len(), 5);
+}
