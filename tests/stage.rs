@@ -22,6 +22,8 @@ pub struct Stage {
     pub exceptions: Vec<ExceptionReport>,
     /// Users that ended by themselves.
     pub n_ended: u32,
+    /// How often it has said that its task runs are used up.
+    pub n_tasks_done: u32,
     /// Requests to end the test, with their errors.
     pub stop_tests: Vec<Option<String>>,
     /// The last sign of life.
@@ -57,6 +59,7 @@ impl Stage {
             stats: Snapshot::new(0),
             exceptions: vec![],
             n_ended: 0,
+            n_tasks_done: 0,
             stop_tests: vec![],
             pulse: Pulse::default(),
             panic: None,
@@ -132,6 +135,7 @@ impl Stage {
             Report::Pulse(pulse) => self.pulse = pulse.clone(),
             Report::Gone { panic, .. } => self.panic = panic.take(),
             Report::Failed { error, .. } => panic!("the shard failed: {error}"),
+            Report::TasksDone { .. } => self.n_tasks_done += 1,
             Report::Ready { .. } | Report::Flushed { .. } => {}
         }
     }

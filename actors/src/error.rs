@@ -10,6 +10,7 @@ pub struct Error(Kind);
 enum Kind {
     NoClasses,
     Rate(f64),
+    Class { name: String, known: Vec<String> },
     Launch { shard: usize, source: io::Error },
     Shard { shard: usize, reason: String },
     Late(Duration),
@@ -27,6 +28,10 @@ impl Error {
 
     pub(crate) fn rate(hatch_rate: f64) -> Error {
         Error(Kind::Rate(hatch_rate))
+    }
+
+    pub(crate) fn class(name: &str, known: &[String]) -> Error {
+        Error(Kind::Class { name: name.to_owned(), known: known.to_vec() })
     }
 
     pub(crate) fn launch(shard: usize, source: io::Error) -> Error {
@@ -61,9 +66,9 @@ impl Error {
         Error(Kind::Gone)
     }
 
-    /// Whether the request itself was wrong: no classes, or a rate that is none.
+    /// Whether the request itself was wrong: no classes, an unknown one, or a rate that is none.
     pub fn is_usage(&self) -> bool {
-        matches!(self.0, Kind::NoClasses | Kind::Rate(_))
+        matches!(self.0, Kind::NoClasses | Kind::Rate(_) | Kind::Class { .. })
     }
 
     /// Whether a shard could not be started, or died too often.
@@ -93,6 +98,9 @@ impl fmt::Display for Error {
                 "hatch rate {rate} is not a rate: give users per second above 0, or infinity for \
                  all at once"
             ),
+            Kind::Class { name, known } => {
+                write!(f, "no user class '{name}': there are {}", known.join(", "))
+            }
             Kind::Launch { shard, .. } => write!(f, "shard {shard} could not be started"),
             Kind::Shard { shard, reason } => write!(f, "shard {shard}: {reason}"),
             Kind::Late(limit) => write!(

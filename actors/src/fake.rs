@@ -204,7 +204,7 @@ impl Shard for FakeShard {
                 self.hand_over(life);
                 self.die(life, None);
             }
-            Command::TestStart | Command::TestStop | Command::Resolved(_) => {}
+            Command::TestStart { .. } | Command::TestStop | Command::Resolved(_) => {}
         }
     }
 
@@ -220,7 +220,12 @@ impl Shard for FakeShard {
 /// Two classes that share evenly.
 pub(crate) fn plan(stop_timeout: Option<Duration>) -> Plan {
     let class = |name: &str| ClassSpec { name: name.to_owned(), weight: 1.0, fixed_count: 0 };
-    Plan { classes: vec![class("A"), class("B")], stop_timeout, reset_stats: false }
+    Plan {
+        classes: vec![class("A"), class("B")],
+        stop_timeout,
+        reset_stats: false,
+        iterations: None,
+    }
 }
 
 /// Runs a test on an actix system whose clock jumps to the next timer when nothing else is to do.

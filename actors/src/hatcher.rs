@@ -35,7 +35,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 /// Everything that happens to the [`Hatcher`].
 pub(crate) enum ToHatcher {
     /// Head for a number of users. `job` comes back in [`ToRunner::Hatched`].
-    Hatch { job: u64, user_count: u32, hatch_rate: f64 },
+    /// Users are added only of the classes in `restrict`, if it is given.
+    Hatch { job: u64, user_count: u32, hatch_rate: f64, restrict: Option<Vec<ClassIdx>> },
     /// Stop hatching and forget all users; `done` is dropped when no batch can follow.
     Halt { done: oneshot::Sender<()> },
     /// Users ended by themselves.
@@ -234,9 +235,9 @@ impl Handler<ToHatcher> for Hatcher {
 
     fn handle(&mut self, message: ToHatcher, cx: &mut Context<Hatcher>) {
         match message {
-            ToHatcher::Hatch { job, user_count, hatch_rate } => {
+            ToHatcher::Hatch { job, user_count, hatch_rate, restrict } => {
                 self.job = job;
-                self.dispatcher.retarget(user_count, hatch_rate, None);
+                self.dispatcher.retarget(user_count, hatch_rate, restrict.as_deref());
                 self.begin(cx);
             }
             ToHatcher::Halt { done } => {

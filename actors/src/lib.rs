@@ -8,6 +8,7 @@
 //! - [`runner`]: states, events, and the handles [`LocalRunner`] and [`Control`];
 //! - `hatcher`, `supervisor`, `stats`, `router`: the other actors, and how reports find them;
 //! - `shard`: the seam behind which a shard may be a thread, or something else;
+//! - [`shape`]: how the load changes over time;
 //! - [`report`]: what a reader gets, one file per format;
 //! - [`headless`]: a whole run without a user interface, as the program does it;
 //! - [`preflight`], [`exit_codes`]: before it begins, and when it is over.
@@ -30,6 +31,9 @@ pub use supervisor::ShardLoad;
 
 pub mod runner;
 pub use runner::{Control, LocalRunner, RunnerConfig, RunnerEvent, RunnerEvents, State, Status};
+
+pub mod shape;
+pub use shape::{LoadTestShape, Tick};
 
 pub mod headless;
 pub mod report;

@@ -42,6 +42,7 @@ impl Actors {
                 self.hatcher.do_send(ToHatcher::Ended { shard, class, n_users });
                 self.supervise(shard, ToSupervisor::Ended { class, n_users });
             }
+            Report::TasksDone { shard } => self.runner.do_send(ToRunner::TasksDone { shard }),
             Report::Exception(exception) => self.stats.do_send(ToStats::Exception(exception)),
             Report::StopTest { shard, error } => {
                 self.runner.do_send(ToRunner::StopTest { shard, error });

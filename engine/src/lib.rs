@@ -9,10 +9,16 @@ compile_error!("hatchery needs Linux: its I/O is built on io_uring (kernel 5.19 
 pub mod target;
 
 mod cli;
+mod environment;
+mod error;
 mod program;
 #[doc(hidden)]
 pub mod tool;
 
+pub use clap;
+pub use environment::Environment;
+pub use error::Error;
+pub use hatchery_actors::{LoadTestShape, LocalRunner, State, Tick, shape};
 pub use hatchery_core::{
     events::{EventHook, Events, RequestEvent, TestStart, TestStop, UserError},
     shard::{Shard, Ticket},
@@ -29,8 +35,8 @@ pub use program::Program;
 /// Everything a locustfile needs.
 pub mod prelude {
     pub use crate::{
-        Choice, Cx, Events, Exit, HttpSession, Program, Root, Spawn, Table, TaskResult, TaskSet,
-        Tasks, User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait,
-        poisson, tasks,
+        Choice, Cx, Environment, Events, Exit, HttpSession, LoadTestShape, Program, Root, Spawn,
+        Table, TaskResult, TaskSet, Tasks, Tick, User, Wait, between, constant, constant_pacing,
+        constant_throughput, custom_wait, poisson, tasks,
     };
 }

@@ -1,12 +1,16 @@
 //! A locustfile's `main`: its user classes, its listeners, and the command line around them.
 
-use crate::cli::{self, Launch, RunFlags};
-use clap::Parser;
+use crate::{
+    cli::{self, Launch, RunFlags},
+    environment::Environment,
+};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
+use hatchery_actors::LoadTestShape;
 use hatchery_core::{
-    events::{Events, Listen},
+    events::Events,
     user::{Class, User},
 };
-use std::{env, ffi::OsString, fmt, process::ExitCode, sync::Arc};
+use std::{env, ffi::OsString, fmt, process::ExitCode};
 
 /// A load test as a program with Locust's command line.
 ///
@@ -21,14 +25,41 @@ use std::{env, ffi::OsString, fmt, process::ExitCode, sync::Arc};
 /// ```
 #[derive(Default)]
 pub struct Program {
-    classes: Vec<Class>,
-    listeners: Vec<Listen>,
+    environment: Environment,
+    shape: Option<Box<dyn LoadTestShape>>,
+    options: Option<OwnOptions>,
     embedded_target: bool,
+}
+
+/// Flags of the program's own.
+struct OwnOptions {
+    augment: fn(Command) -> Command,
+    read: fn(&ArgMatches, Environment) -> Result<Environment, clap::Error>,
 }
 
 #[derive(Parser)]
 #[command(version, about = "A load test", disable_help_subcommand = true)]
 struct Line {
+    /// User classes to run [default: all]
+    #[arg(value_name = "CLASS")]
+    classes: Vec<String>,
+
+    /// A user class to run; may be given more than once
+    #[arg(long = "class", value_name = "CLASS")]
+    more_classes: Vec<String>,
+
+    /// Print the user classes and exit
+    #[arg(short, long)]
+    list: bool,
+
+    /// Print the shares of the tasks and exit
+    #[arg(long)]
+    show_task_ratio: bool,
+
+    /// Print the shares of the tasks as JSON and exit
+    #[arg(long)]
+    show_task_ratio_json: bool,
+
     #[command(flatten)]
     flags: RunFlags,
 }
@@ -37,6 +68,11 @@ impl Program {
     /// A program without users.
     pub fn new() -> Program {
         Program::default()
+    }
+
+    /// A program of an environment that was made before. Flags go before what it says.
+    pub fn of(environment: Environment) -> Program {
+        Program { environment, ..Program::default() }
     }
 
     /// Registers a user class. Types that are not registered are abstract, in Locust's words.
@@ -48,14 +84,61 @@ impl Program {
     /// Registers a class made with [`Class::with_table`].
     #[must_use]
     pub fn class(mut self, class: Class) -> Program {
-        self.classes.push(class);
+        self.environment = self.environment.class(class);
         self
     }
 
     /// Adds listeners; called once on each core, with that core's events.
     #[must_use]
     pub fn listen(mut self, listen: impl Fn(&mut Events) + Send + Sync + 'static) -> Program {
-        self.listeners.push(Arc::new(listen));
+        self.environment = self.environment.listen(listen);
+        self
+    }
+
+    /// Lets a shape decide how many users there are over time; `--shape` and `--step-load` replace
+    /// it, `--users` and `--hatch-rate` mean nothing with it. `--run-time` still ends the test,
+    /// where it is shorter. Locust's `LoadTestShape` in a locustfile.
+    #[must_use]
+    pub fn shape(mut self, shape: impl LoadTestShape + 'static) -> Program {
+        self.shape = Some(Box::new(shape));
+        self
+    }
+
+    /// Adds flags of the program's own: a struct that derives [`clap::Args`]. Users read them with
+    /// [`Spawn::options`](crate::Spawn::options). Locust's `init_command_line_parser`.
+    ///
+    /// ```no_run
+    /// # use hatchery::prelude::*;
+    /// # struct Visitor;
+    /// # #[tasks] impl Visitor { #[task] async fn t(&mut self, _: &mut Cx<'_, Self>) -> TaskResult { Ok(()) } }
+    /// #[derive(hatchery::clap::Args)]
+    /// #[command()]
+    /// struct Shop {
+    ///     /// Items that there are
+    ///     #[arg(long, default_value_t = 1000)]
+    ///     items: u32,
+    /// }
+    ///
+    /// impl User for Visitor {
+    ///     fn new(spawn: &Spawn<'_>) -> Self {
+    ///         let shop: &Shop = spawn.options().expect("set by main");
+    ///         println!("{} items", shop.items);
+    ///         Visitor
+    ///     }
+    /// }
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     Program::new().user::<Visitor>().options::<Shop>().main()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn options<T: Args + Send + Sync + 'static>(mut self) -> Program {
+        self.options = Some(OwnOptions {
+            augment: T::augment_args,
+            read: |matches, environment| {
+                Ok(environment.parsed_options(T::from_arg_matches(matches)?))
+            },
+        });
         self
     }
 
@@ -74,10 +157,62 @@ impl Program {
 
     /// The same with other arguments, the program's name first.
     pub fn main_with(self, args: impl IntoIterator<Item = OsString>) -> ExitCode {
-        match cli::parse::<Line>(args) {
-            Ok(line) => self.run(&line.flags),
-            Err(exit_code) => exit_code,
+        self.parse_and_run(args).unwrap_or_else(|exit_code| exit_code)
+    }
+
+    fn parse_and_run(
+        mut self,
+        args: impl IntoIterator<Item = OsString>,
+    ) -> Result<ExitCode, ExitCode> {
+        let command = match &self.options {
+            Some(own) => (own.augment)(Line::command()),
+            None => Line::command(),
+        };
+        let matches = cli::parse_command(command, args)?;
+        let complain = |error: clap::Error| cli::complain(error.to_string().trim());
+        let line = Line::from_arg_matches(&matches).map_err(complain)?;
+        if let Some(own) = &self.options {
+            self.environment = (own.read)(&matches, self.environment).map_err(complain)?;
         }
+        self.select(&line).map_err(cli::complain)?;
+        Ok(match self.listing(&line) {
+            Some(text) => cli::print(&text),
+            None => self.run(&line.flags),
+        })
+    }
+
+    /// Keeps the classes that were named, if any were.
+    fn select(&mut self, line: &Line) -> Result<(), String> {
+        let known = &mut self.environment.classes;
+        let mut named = line.classes.iter().chain(&line.more_classes).peekable();
+        if named.peek().is_none() {
+            return Ok(());
+        }
+        let mut selected = vec![false; known.len()];
+        for name in named {
+            let Some(i) = known.iter().position(|class| class.name() == name) else {
+                let known: Vec<_> = known.iter().map(Class::name).collect();
+                return Err(format!("no user class '{name}': there are {}", known.join(", ")));
+            };
+            selected[i] = true;
+        }
+        let mut selected = selected.into_iter();
+        known.retain(|_| selected.next().unwrap_or(false));
+        Ok(())
+    }
+
+    /// What is to be printed instead of running.
+    fn listing(&self, line: &Line) -> Option<String> {
+        let (mut environment, n_users) = (self.environment.clone(), line.flags.users);
+        cli::configure(&mut environment, &line.flags);
+        let Environment { classes, tags, .. } = &environment;
+        if line.list {
+            return Some(cli::list_classes(classes));
+        }
+        if line.show_task_ratio_json {
+            return Some(cli::ratios_json(classes, tags, n_users));
+        }
+        line.show_task_ratio.then(|| cli::ratios(classes, tags, n_users))
     }
 
     fn run(self, flags: &RunFlags) -> ExitCode {
@@ -85,16 +220,8 @@ impl Program {
         if !flags.headless {
             tracing::info!("there is no web UI yet: running as with --headless");
         }
-        run(
-            flags,
-            Launch {
-                classes: self.classes,
-                listeners: self.listeners,
-                options: Arc::new(()),
-                embedded_target: self.embedded_target,
-                at_once: false,
-            },
-        )
+        let Program { environment, shape, embedded_target, .. } = self;
+        run(flags, Launch { environment, shape, embedded_target, at_once: false })
     }
 }
 
@@ -108,6 +235,6 @@ pub(crate) fn run(flags: &RunFlags, launch: Launch) -> ExitCode {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program").field("classes", &self.classes).finish_non_exhaustive()
+        f.debug_struct("Program").field("environment", &self.environment).finish_non_exhaustive()
     }
 }

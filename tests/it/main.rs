@@ -3,5 +3,7 @@
 mod complaints;
 mod conservation;
 mod failures;
+mod iterations;
 mod mistakes;
+mod tags;
 mod users;

@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     report::{Console, Json, Rates, Report},
     runner::{Control, Finished, LocalRunner, RunnerConfig, State},
+    shape::LoadTestShape,
 };
 use hatchery_core::clock::{NS_PER_S, unix_now_ns};
 use rustix::termios::tcgetwinsize;
@@ -33,16 +34,22 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 /// standard error as Locust's logger does, JSON on standard output. Only the exit is left to the
 /// caller, by [`Outcome::exit_code`].
 ///
-/// The test ends with its run time, on Ctrl-C or SIGTERM, when a user asks for it, or when the
+/// A shape, if there is one, decides how many users there are, in place of the options.
+///
+/// The test ends with its run time, when its shape says so, on Ctrl-C or SIGTERM, when a user asks for it, or when the
 /// engine breaks. A second signal kills the users that are still at their last task; a third does
 /// not wait for their `on_stop` hooks either.
 ///
 /// # Errors
 /// The run could not begin: exit with [`USAGE`](crate::exit_codes::USAGE).
-pub fn run(config: RunnerConfig, options: &HeadlessOptions) -> Result<Outcome, Error> {
+pub fn run(
+    config: RunnerConfig,
+    options: &HeadlessOptions,
+    shape: Option<Box<dyn LoadTestShape>>,
+) -> Result<Outcome, Error> {
     let spin = config.common.spin;
     let runner = LocalRunner::launch(config)?;
-    let driven = drive(&runner, options);
+    let driven = drive(&runner, options, shape);
     runner.quit();
     driven?;
     let finished = runner.finished().ok_or_else(Error::gone)?;
@@ -51,7 +58,11 @@ pub fn run(config: RunnerConfig, options: &HeadlessOptions) -> Result<Outcome, E
 }
 
 /// Starts the test and waits for its end, on this thread.
-fn drive(runner: &LocalRunner, options: &HeadlessOptions) -> Result<(), Error> {
+fn drive(
+    runner: &LocalRunner,
+    options: &HeadlessOptions,
+    shape: Option<Box<dyn LoadTestShape>>,
+) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Error::control)?.block_on(async {
         let mut signals = Signals::new().map_err(Error::control)?;
@@ -60,14 +71,32 @@ fn drive(runner: &LocalRunner, options: &HeadlessOptions) -> Result<(), Error> {
             None => info!("No run time limit set, use CTRL+C to interrupt"),
         }
         let control = runner.control();
-        control.start(options.user_count, options.hatch_rate, false).await?;
-        until_stopped(control, &mut signals, options).await;
-        Ok(())
+        let lead = lead(control, options, shape);
+        until_stopped(control, &mut signals, options, lead).await
     })
 }
 
+/// Starts the test, and goes on leading it where there is a shape to follow.
+async fn lead(
+    control: &Control,
+    options: &HeadlessOptions,
+    shape: Option<Box<dyn LoadTestShape>>,
+) -> Result<(), Error> {
+    match shape {
+        Some(mut shape) => control.start_shape(&mut *shape).await,
+        None => control.start(options.user_count, options.hatch_rate, false).await,
+    }
+}
+
 /// Waits until the test has stopped, whatever stops it, and shows how it goes meanwhile.
-async fn until_stopped(control: &Control, signals: &mut Signals, options: &HeadlessOptions) {
+async fn until_stopped(
+    control: &Control,
+    signals: &mut Signals,
+    options: &HeadlessOptions,
+    lead: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    tokio::pin!(lead);
+    let mut is_led = true;
     let start = Instant::now();
     let progress = Progress::start(options.run_time);
     let mut status = control.status();
@@ -82,7 +111,15 @@ async fn until_stopped(control: &Control, signals: &mut Signals, options: &Headl
         tokio::select! {
             changed = status.changed() => {
                 if changed.is_err() || status.borrow_and_update().state == State::Stopped {
-                    return;
+                    return Ok(());
+                }
+            }
+            led = &mut lead, if is_led => {
+                is_led = false;
+                led?;
+                // A shape may have nothing to ask for.
+                if !control.state().is_active() {
+                    return Ok(());
                 }
             }
             name = signals.next() => {
@@ -197,7 +234,7 @@ mod tests {
         let make = || Ok(FakeLaunch::new(2, Script::default()));
         let runner = LocalRunner::launch_with(plan(None), make).unwrap();
         let start = Instant::now();
-        drive(&runner, options).unwrap();
+        drive(&runner, options, None).unwrap();
         let elapsed = start.elapsed();
         runner.quit();
         (runner, elapsed)
@@ -226,7 +263,16 @@ mod tests {
         let make = || Ok(FakeLaunch::new(1, Script::default()));
         let runner = LocalRunner::launch_with(plan(None), make).unwrap();
         let options = HeadlessOptions { hatch_rate: -1.0, ..HeadlessOptions::default() };
-        assert!(drive(&runner, &options).unwrap_err().is_usage());
+        assert!(drive(&runner, &options, None).unwrap_err().is_usage());
+    }
+
+    #[test]
+    fn a_shape_that_ends_at_once_ends_the_run_without_a_test() {
+        let make = || Ok(FakeLaunch::new(1, Script::default()));
+        let runner = LocalRunner::launch_with(plan(None), make).unwrap();
+        let shape: Box<dyn LoadTestShape> = Box::new(|_, _| None);
+        drive(&runner, &HeadlessOptions::default(), Some(shape)).unwrap();
+        assert_eq!(runner.state(), State::Ready);
     }
 
     #[test]

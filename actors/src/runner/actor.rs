@@ -14,9 +14,23 @@ use actix::{
     fut::{ActorFutureExt, WrapFuture},
     prelude::{Actor, Addr, AsyncContext, Context, Handler, Message},
 };
-use std::{collections::BTreeMap, error, sync::Arc};
+use hatchery_core::message::ClassIdx;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error,
+    sync::Arc,
+};
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::{error, info, warn};
+
+/// What a start heads for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Goal {
+    pub(crate) user_count: u32,
+    pub(crate) hatch_rate: f64,
+    /// The classes of which users may be added, by name; all if `None`.
+    pub(crate) classes: Option<Vec<String>>,
+}
 
 /// The answer to a start.
 pub(crate) type StartReply = oneshot::Sender<Result<(), Error>>;
@@ -26,7 +40,7 @@ pub(crate) enum ToRunner {
     /// Reply once every shard is ready, or the first has failed.
     AwaitShards { reply: oneshot::Sender<Result<(), Error>> },
     /// Head for a number of users; with `wait`, reply once they are there.
-    Start { user_count: u32, hatch_rate: f64, wait: bool, reply: StartReply },
+    Start { goal: Goal, wait: bool, reply: StartReply },
     /// End the test; `done` is dropped when it has ended.
     Stop { done: oneshot::Sender<()> },
     /// Cut short the waiting for users that are ending.
@@ -43,6 +57,10 @@ pub(crate) enum ToRunner {
     ShardFailed { error: Error },
     /// From a supervisor: the shard's live users by class.
     Users { shard: usize, n_users: Vec<u32> },
+    /// A shape failed, and the test ends for that reason.
+    ShapeFailed { error: String },
+    /// From a shard: its share of the iterations is used up.
+    TasksDone { shard: usize },
     /// From a shard: a user asked for the end of the test.
     StopTest { shard: usize, error: Option<String> },
 }
@@ -58,6 +76,10 @@ pub(crate) struct Runner {
     pub(super) stats: Addr<StatsActor>,
     /// Whether the statistics begin anew when all users were hatched.
     pub(super) reset_stats: bool,
+    /// How many tasks are run in a test before it ends, if there is a limit.
+    pub(super) iterations: Option<u64>,
+    /// The names of the classes, by their number.
+    pub(super) classes: Vec<String>,
     pub(super) status: watch::Sender<Status>,
     pub(super) events: broadcast::Sender<RunnerEvent>,
 
@@ -65,6 +87,8 @@ pub(crate) struct Runner {
     pub(super) awaiting_shards: Vec<oneshot::Sender<Result<(), Error>>>,
     pub(super) failed: Option<Error>,
     pub(super) n_users: Vec<u32>,
+    /// Shards whose share of the iterations is used up.
+    pub(super) tasks_done: BTreeSet<usize>,
     pub(super) epoch: u32,
     /// The ramp last asked for; what an older one reports comes too late.
     pub(super) job: u64,
@@ -97,7 +121,15 @@ impl Runner {
         self.supervisors.iter().for_each(|supervisor| supervisor.do_send(order()));
     }
 
-    fn start(&mut self, user_count: u32, hatch_rate: f64, wait: bool, reply: StartReply) {
+    fn start(&mut self, goal: Goal, wait: bool, reply: StartReply) {
+        let Goal { user_count, hatch_rate, classes } = goal;
+        let restrict = match classes.map(|names| self.numbers(&names)).transpose() {
+            Ok(restrict) => restrict,
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
         let fatal = self.status.borrow().fatal.clone();
         if let Some(reason) = fatal {
             let _ = reply.send(Err(Error::broken(&reason)));
@@ -108,24 +140,40 @@ impl Runner {
                 let _ = reply.send(Err(Error::stopping()));
                 return;
             }
-            Deed::Begin => self.begin_test(),
+            Deed::Begin => self.begin_test(user_count),
             _ => {}
         }
         info!("Ramping to {user_count} users at a rate of {hatch_rate:.2} per second");
         self.job += 1;
-        self.hatcher.do_send(ToHatcher::Hatch { job: self.job, user_count, hatch_rate });
+        let job = self.job;
+        self.hatcher.do_send(ToHatcher::Hatch { job, user_count, hatch_rate, restrict });
         match wait {
             true => self.awaiting_hatched.push(reply),
             false => drop(reply.send(Ok(()))),
         }
     }
 
-    fn begin_test(&mut self) {
+    /// The numbers of classes.
+    fn numbers(&self, names: &[String]) -> Result<Vec<ClassIdx>, Error> {
+        let number = |name: &String| {
+            let known = self.classes.iter().position(|class| class == name);
+            known.ok_or_else(|| Error::class(name, &self.classes))
+        };
+        names.iter().map(number).collect()
+    }
+
+    fn begin_test(&mut self, user_count: u32) {
         self.status.send_modify(|status| status.stop_test_error = None);
         self.epoch += 1;
         let epoch = self.epoch;
         self.stats.do_send(ToStats::Reset { epoch });
-        self.order_all(|| ToSupervisor::TestStart { epoch });
+        self.tasks_done.clear();
+        // Only shards with users can run tasks; the first user of each is hatched in their order.
+        let n_working = (user_count as usize).clamp(1, self.supervisors.len()) as u64;
+        for (shard, supervisor) in (0..).zip(&self.supervisors) {
+            let n_tasks = self.iterations.map(|n_tasks| share(n_tasks, shard, n_working));
+            supervisor.do_send(ToSupervisor::TestStart { epoch, n_tasks });
+        }
     }
 
     fn hatched(&mut self, job: u64, by_class: Vec<(String, u32)>, cx: &mut Context<Runner>) {
@@ -230,6 +278,21 @@ impl Runner {
         self.tell(RunnerEvent::Users { user_count });
     }
 
+    fn tasks_done(&mut self, shard: usize, cx: &mut Context<Runner>) {
+        self.tasks_done.insert(shard);
+        let all = self.tasks_done.len() == self.supervisors.len();
+        if all && matches!(self.state(), State::Hatching | State::Running) {
+            info!("--iterations limit reached, shutting down");
+            self.stop(None, cx);
+        }
+    }
+
+    fn shape_failed(&mut self, error: String, cx: &mut Context<Runner>) {
+        error!("the load test shape stops the test: {error}");
+        self.status.send_modify(|status| status.stop_test_error = Some(error.into()));
+        self.stop(None, cx);
+    }
+
     fn stop_test(&mut self, shard: usize, error: Option<String>, cx: &mut Context<Runner>) {
         // Many users may say so at once.
         if matches!(self.state(), State::Hatching | State::Running) {
@@ -258,9 +321,7 @@ impl Handler<ToRunner> for Runner {
                 self.awaiting_shards.push(reply);
                 self.answer_awaiting_shards();
             }
-            ToRunner::Start { user_count, hatch_rate, wait, reply } => {
-                self.start(user_count, hatch_rate, wait, reply);
-            }
+            ToRunner::Start { goal, wait, reply } => self.start(goal, wait, reply),
             ToRunner::Stop { done } => self.stop(Some(done), cx),
             ToRunner::Hurry => self.order_all(|| ToSupervisor::Hurry),
             ToRunner::ResetStats { done } => self.reset_stats(done, cx),
@@ -273,8 +334,18 @@ impl Handler<ToRunner> for Runner {
             }
             ToRunner::ShardFailed { error } => self.shard_failed(error, cx),
             ToRunner::Users { shard, n_users } => self.set_users(shard, &n_users),
+            ToRunner::ShapeFailed { error } => self.shape_failed(error, cx),
+            ToRunner::TasksDone { shard } => self.tasks_done(shard, cx),
             ToRunner::StopTest { shard, error } => self.stop_test(shard, error, cx),
         }
+    }
+}
+
+/// A shard's part of so many tasks, which the first `n_working` shards share.
+fn share(n_tasks: u64, shard: u64, n_working: u64) -> u64 {
+    match shard < n_working {
+        true => n_tasks / n_working + u64::from(shard < n_tasks % n_working),
+        false => 0,
     }
 }
 
@@ -301,6 +372,15 @@ pub(crate) fn with_causes(error: &dyn error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shares_of_working_shards_add_up() {
+        for (n_tasks, n_working) in [(10, 3), (2, 4), (0, 1), (7, 7)] {
+            let sum: u64 = (0..9).map(|shard| share(n_tasks, shard, n_working)).sum();
+            assert_eq!(sum, n_tasks);
+            assert_eq!(share(n_tasks, n_working, n_working), 0);
+        }
+    }
 
     #[test]
     fn classes_are_logged_by_name_as_locust_does() {

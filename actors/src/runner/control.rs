@@ -1,7 +1,7 @@
 //! The asynchronous handle to a running control plane, and how one is put together.
 
 use super::{
-    actor::{Runner, ToRunner},
+    actor::{Goal, Runner, ToRunner},
     events::{EVENTS_MAX, RunnerEvent, RunnerEvents, Status},
     local::Finished,
     state::State,
@@ -17,7 +17,7 @@ use crate::{
 use actix::prelude::{Actor, Addr, AsyncContext};
 use crossbeam_channel::unbounded;
 use hatchery_core::{dispatch::ClassSpec, shard::Outbox, stats::Snapshot};
-use std::{fmt, rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, rc::Rc, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, broadcast, oneshot, watch},
     task, time,
@@ -36,13 +36,14 @@ pub(crate) struct Plan {
     pub(crate) classes: Vec<ClassSpec>,
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) reset_stats: bool,
+    pub(crate) iterations: Option<u64>,
 }
 
 /// A handle to the runner for asynchronous code, such as a web page on the control thread. Clones
 /// are the same runner.
 #[derive(Clone)]
 pub struct Control {
-    actors: Actors,
+    pub(super) actors: Actors,
     status: watch::Receiver<Status>,
     /// Weak, so that the streams of events end with the runner and not with its handles.
     events: broadcast::WeakSender<RunnerEvent>,
@@ -95,8 +96,8 @@ impl Control {
                 .start()
             };
             let supervisors: Vec<Addr<CoreSupervisor>> = (0..n_shards).map(supervise).collect();
-            let names = plan.classes.iter().map(|class| class.name.clone()).collect();
-            let stats = StatsActor::new(names, supervisors.clone()).start();
+            let names: Vec<String> = plan.classes.iter().map(|class| class.name.clone()).collect();
+            let stats = StatsActor::new(names.clone(), supervisors.clone()).start();
             let hatcher = Hatcher::new(plan.classes, supervisors.clone(), runner).start();
             actors = Some((hatcher.clone(), stats.clone(), supervisors.clone()));
             Runner {
@@ -104,12 +105,15 @@ impl Control {
                 hatcher,
                 stats,
                 reset_stats: plan.reset_stats,
+                iterations: plan.iterations,
+                classes: names,
                 status: status_tx,
                 events,
                 up: vec![false; n_shards],
                 awaiting_shards: vec![],
                 failed: None,
                 n_users: vec![0; n_shards],
+                tasks_done: BTreeSet::new(),
                 epoch: 0,
                 job: 0,
                 awaiting_hatched: vec![],
@@ -133,11 +137,31 @@ impl Control {
     /// The rate is not above zero, the test is being stopped (or was, while waiting), or the
     /// engine is broken.
     pub async fn start(&self, user_count: u32, hatch_rate: f64, wait: bool) -> Result<(), Error> {
-        if hatch_rate.is_nan() || hatch_rate <= 0.0 {
-            return Err(Error::rate(hatch_rate));
+        self.head_for(Goal { user_count, hatch_rate, classes: None }, wait).await
+    }
+
+    /// The same, adding users of some classes only, by name; users of the others stay. Locust's
+    /// `Runner.start(user_classes=…)`.
+    ///
+    /// # Errors
+    /// Those of [`Control::start`], and a class that there is not.
+    pub async fn start_classes(
+        &self,
+        user_count: u32,
+        hatch_rate: f64,
+        wait: bool,
+        classes: &[&str],
+    ) -> Result<(), Error> {
+        let classes = classes.iter().map(|&name| name.to_owned()).collect();
+        self.head_for(Goal { user_count, hatch_rate, classes: Some(classes) }, wait).await
+    }
+
+    pub(super) async fn head_for(&self, goal: Goal, wait: bool) -> Result<(), Error> {
+        if goal.hatch_rate.is_nan() || goal.hatch_rate <= 0.0 {
+            return Err(Error::rate(goal.hatch_rate));
         }
         let (reply, answer) = oneshot::channel();
-        self.actors.runner.do_send(ToRunner::Start { user_count, hatch_rate, wait, reply });
+        self.actors.runner.do_send(ToRunner::Start { goal, wait, reply });
         answer.await.unwrap_or_else(|_| Err(Error::gone()))
     }
 

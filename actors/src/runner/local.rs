@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    shape::LoadTestShape,
     shard::{Launch, Shard},
     supervisor::ShardLoad,
 };
@@ -43,6 +44,9 @@ pub struct RunnerConfig {
     pub stop_timeout: Option<Duration>,
     /// Whether the statistics begin anew when all users were hatched: Locust's `--reset-stats`.
     pub reset_stats: bool,
+    /// How many tasks are run, in all, before the test ends; entering a nested set counts as one
+    /// too. `None`: as many as there is time for. `--iterations`.
+    pub iterations: Option<u64>,
 }
 
 /// What is left of a run when its shards have ended.
@@ -84,6 +88,7 @@ impl LocalRunner {
             classes: config.common.classes.iter().map(class_spec).collect(),
             stop_timeout: config.stop_timeout,
             reset_stats: config.reset_stats,
+            iterations: config.iterations,
         };
         let RunnerConfig { common, cpus, .. } = config;
         LocalRunner::launch_with(plan, move || LocalShards::new(common, cpus))
@@ -156,6 +161,35 @@ impl LocalRunner {
     pub fn start(&self, user_count: u32, hatch_rate: f64, wait: bool) -> Result<(), Error> {
         let answer = self
             .wait(move |control| async move { control.start(user_count, hatch_rate, wait).await });
+        answer.unwrap_or_else(|| Err(Error::gone()))
+    }
+
+    /// The same, adding users of some classes only: see [`Control::start_classes`].
+    ///
+    /// # Errors
+    /// Those of [`Control::start_classes`].
+    pub fn start_classes(
+        &self,
+        user_count: u32,
+        hatch_rate: f64,
+        wait: bool,
+        classes: &[&str],
+    ) -> Result<(), Error> {
+        let classes: Vec<String> = classes.iter().map(|&name| name.to_owned()).collect();
+        let answer = self.wait(move |control| async move {
+            let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+            control.start_classes(user_count, hatch_rate, wait, &classes).await
+        });
+        answer.unwrap_or_else(|| Err(Error::gone()))
+    }
+
+    /// Lets a shape lead the test to its end: see [`Control::start_shape`]. Another thread may
+    /// [stop](Self::stop) it.
+    ///
+    /// # Errors
+    /// Those of [`Control::start_shape`].
+    pub fn start_shape(&self, mut shape: impl LoadTestShape + 'static) -> Result<(), Error> {
+        let answer = self.wait(move |control| async move { control.start_shape(&mut shape).await });
         answer.unwrap_or_else(|| Err(Error::gone()))
     }
 

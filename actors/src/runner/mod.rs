@@ -3,6 +3,7 @@
 mod actor;
 mod control;
 mod events;
+mod lead;
 mod local;
 mod state;
 
@@ -15,5 +16,7 @@ pub(crate) use local::Finished;
 pub use local::{LocalRunner, RunnerConfig};
 pub use state::State;
 
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 mod tests;

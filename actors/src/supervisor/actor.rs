@@ -67,6 +67,8 @@ pub(crate) struct CoreSupervisor {
 
     epoch: u32,
     testing: bool,
+    /// The shard's share of `--iterations`.
+    n_tasks: Option<u64>,
     last_pulse: Instant,
     silent: bool,
     load: LoadMeter,
@@ -101,6 +103,7 @@ impl CoreSupervisor {
             last_token: 0,
             epoch: 0,
             testing: false,
+            n_tasks: None,
             last_pulse: Instant::now(),
             silent: false,
             load: LoadMeter::default(),
@@ -144,7 +147,7 @@ impl CoreSupervisor {
             self.command(Command::ResetStats { epoch: self.epoch });
         }
         if self.testing {
-            self.command(Command::TestStart);
+            self.command(Command::TestStart { n_tasks: self.n_tasks });
         }
         self.runner.do_send(ToRunner::ShardUp { shard: self.shard_idx });
     }
@@ -262,13 +265,14 @@ impl Handler<ToSupervisor> for CoreSupervisor {
                 self.n_wanted[class] = self.n_wanted[class].saturating_sub(n_users);
             }
             ToSupervisor::Gone { panic } => self.gone(panic),
-            ToSupervisor::TestStart { epoch } => {
+            ToSupervisor::TestStart { epoch, n_tasks } => {
+                self.n_tasks = n_tasks;
                 self.testing = true;
                 self.epoch = epoch;
                 self.n_restarts = 0;
                 self.load.reset();
                 self.command(Command::ResetStats { epoch });
-                self.command(Command::TestStart);
+                self.command(Command::TestStart { n_tasks: self.n_tasks });
             }
             ToSupervisor::TestStop => {
                 self.testing = false;

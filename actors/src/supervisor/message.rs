@@ -22,8 +22,8 @@ pub(crate) enum ToSupervisor {
     Ended { class: ClassIdx, n_users: u32 },
     /// From the shard: its thread has ended, by this panic if there is one.
     Gone { panic: Option<String> },
-    /// A test begins: forget the last one.
-    TestStart { epoch: u32 },
+    /// A test begins: forget the last one. Its users may begin so many tasks, if there is a limit.
+    TestStart { epoch: u32, n_tasks: Option<u64> },
     /// A test is over.
     TestStop,
     /// Begin the statistics anew.

@@ -13,7 +13,10 @@ pub type ClassIdx = usize;
 #[derive(Debug)]
 pub enum Command {
     /// Fire `test_start` on the shard's listeners.
-    TestStart,
+    TestStart {
+        /// How many task runs this shard's users may begin in this test; `None` for no limit.
+        n_tasks: Option<u64>,
+    },
     /// Fire `test_stop` on the shard's listeners.
     TestStop,
     /// Start so many users of a class.
@@ -107,6 +110,11 @@ pub enum Report {
         class: ClassIdx,
         /// How many.
         n_users: u32,
+    },
+    /// The task runs given with [`Command::TestStart`] are used up, and all users have ended.
+    TasksDone {
+        /// The shard.
+        shard: usize,
     },
     /// An error or a panic of a task or hook.
     Exception(Box<ExceptionReport>),

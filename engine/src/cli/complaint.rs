@@ -1,13 +1,29 @@
 //! Bad input gets one line on standard error and exit code 2, before anything starts.
 
-use clap::{Parser, error::ErrorKind};
+use super::settings::settle;
+use clap::{ArgMatches, Command, Parser, error::ErrorKind};
 use hatchery_actors::exit_codes;
-use std::{ffi::OsString, fmt, process::ExitCode};
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
-/// Reads the arguments. What is to be printed instead, help or a complaint, comes back as the exit
-/// code of having printed it.
+/// Reads the arguments, and what the environment and the settings file add to them. What is to be
+/// printed instead, help or a complaint, comes back as the exit code of having printed it.
 pub(crate) fn parse<P: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
-    P::try_parse_from(args).map_err(|error| match error.kind() {
+    let matches = parse_command(P::command(), args)?;
+    P::from_arg_matches(&matches).map_err(|error| complain(one_line(&error.to_string())))
+}
+
+/// The same for a command to which flags were added.
+pub(crate) fn parse_command(
+    mut command: Command,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<ArgMatches, ExitCode> {
+    let settled = settle(&command, args.into_iter().collect()).map_err(complain)?;
+    command.try_get_matches_from_mut(settled.args).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -15,8 +31,24 @@ pub(crate) fn parse<P: Parser>(args: impl IntoIterator<Item = OsString>) -> Resu
             let _ = error.print();
             ExitCode::SUCCESS
         }
-        _ => complain(one_line(&error.to_string())),
+        _ => {
+            let line = one_line(&error.to_string());
+            let named = |(flag, _): &&(String, String)| line.contains(&format!("'{flag} "));
+            match settled.origins.iter().find(named) {
+                Some((_, origin)) => complain(format_args!("{line} (from {origin})")),
+                None => complain(line),
+            }
+        }
     })
+}
+
+/// Prints what was asked for.
+pub(crate) fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(error),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Says what is wrong, in one line.

@@ -1,8 +1,9 @@
 //! What can be typed. A flag's doc comment is its help.
 
 use clap::Args;
+use hatchery_actors::shape::Plan;
 use hatchery_core::{placement::CoreChoice, run_time::parse_timespan};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 use tracing::Level;
 
 /// The flags that every run has, of a program's own or of `hatchery URL`.
@@ -19,6 +20,30 @@ pub(crate) struct RunFlags {
     /// Stop after this time: 20, 20s, 3m, 2h, 1h20m, 3h30m10s [default: never]
     #[arg(short = 't', long, value_name = "TIME", value_parser = timespan)]
     pub(crate) run_time: Option<Duration>,
+
+    /// Stop after so many tasks in all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) iterations: Option<u64>,
+
+    /// Load over time: users,time;users,time such as 100,1m;200,5m;0,30s
+    #[arg(long, value_name = "PLAN", conflicts_with = "step_load")]
+    pub(crate) shape: Option<Plan>,
+
+    /// Add users step by step, up to --users
+    #[arg(long)]
+    pub(crate) step_load: bool,
+
+    /// Users that each step adds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) step_users: u32,
+
+    /// How long a step lasts
+    #[arg(long, value_name = "TIME", value_parser = timespan)]
+    pub(crate) step_time: Option<Duration>,
+
+    /// Choose all classes, and all tasks, equally often
+    #[arg(long)]
+    pub(crate) equal_weights: bool,
 
     /// Base URL of the target, before any that a class names
     #[arg(short = 'H', long, value_name = "URL")]
@@ -67,6 +92,10 @@ pub(crate) struct RunFlags {
     /// Start of the random sequences, to draw the same tasks again
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+
+    /// Flags to read from a TOML file [default: hatchery.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// What to log: error, warn, info, debug or trace
     #[arg(short = 'L', long, value_name = "LEVEL", default_value = "info", ignore_case = true)]

@@ -1,32 +1,28 @@
 //! What the flags mean: the one place where typed values become a run.
 
 use super::flags::RunFlags;
-use crate::target::{Target, TargetOptions};
+use crate::{
+    environment::Environment,
+    target::{Target, TargetOptions},
+};
 use anyhow::{Context, Result, bail};
 use hatchery_actors::{
-    RunnerConfig,
+    LoadTestShape,
     headless::{self, HeadlessOptions, Outcome},
-    preflight::{Needs, preflight},
+    shape::StepLoad,
 };
 use hatchery_core::{
-    events::Listen,
     placement,
-    shard::Common,
     user::{Class, TagFilter},
 };
-use hatchery_http::{HttpDefaults, SessionOptions};
-use std::{
-    any::Any,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
-use tracing::info;
+use std::net::{Ipv4Addr, SocketAddr};
+use tracing::{info, warn};
 
 /// What a program brings to a run, beside the flags.
 pub(crate) struct Launch {
-    pub(crate) classes: Vec<Class>,
-    pub(crate) listeners: Vec<Listen>,
-    pub(crate) options: Arc<dyn Any + Send + Sync>,
+    pub(crate) environment: Environment,
+    /// The program's own shape.
+    pub(crate) shape: Option<Box<dyn LoadTestShape>>,
     /// Start the embedded target when no host is given.
     pub(crate) embedded_target: bool,
     /// Hatch all users at once unless a rate is given.
@@ -35,67 +31,89 @@ pub(crate) struct Launch {
 
 /// Runs a test as the flags say.
 pub(crate) fn launch(flags: &RunFlags, launch: Launch) -> Result<Outcome> {
-    let available = placement::available();
-    let cpus = placement::place(&flags.cores, &available)?;
-    let classes = launch.classes;
-    if classes.is_empty() {
-        bail!("no user class to run: register one with Program::user");
-    }
-    let mut host = flags.host.clone();
-    if let Some(host) = &host {
-        hatchery_http::check_base_url(host).context("read --host")?;
-    }
-    let lacks_host = |class: &&Class| class.needs_host() && class.host().is_none();
+    let mut environment = launch.environment;
+    configure(&mut environment, flags);
+    let default_rate = if launch.at_once { f64::INFINITY } else { 1.0 };
+    let hatch_rate = flags.hatch_rate.unwrap_or(default_rate);
+    let n_users = flags.users.unwrap_or(1);
+    let peak_users = flags.shape.as_ref().map_or(n_users, |plan| plan.peak_users().max(1));
+    environment.preflight(peak_users)?;
+    let shape = shape(flags, launch.shape, hatch_rate)?;
     let mut target = None;
-    if host.is_none()
-        && let Some(class) = classes.iter().find(lacks_host)
-    {
+    if let Some(class) = environment.lacking_host() {
         if !launch.embedded_target {
             bail!("no host given for {}: say which with --host http://…", class.name());
         }
-        let started = start_target(&available)?;
+        let started = start_target(&placement::available())?;
         info!("no --host given: loading the embedded target at {}", started.url());
-        host = Some(started.url());
+        environment.host = Some(started.url());
         target = Some(started);
     }
-    let n_users = flags.users.unwrap_or(1);
-    preflight(&Needs { n_users: n_users.into(), n_shards: cpus.len() as u64, tcp: true })?;
-    let http = HttpDefaults {
-        session: SessionOptions {
-            verify: !flags.http.insecure,
-            keep_alive: !flags.http.no_keepalive,
-            ..SessionOptions::default()
-        },
-    };
-    let common = Common {
-        classes,
-        host,
-        tags: TagFilter { include: flags.tags.clone(), exclude: flags.exclude_tags.clone() },
-        listeners: launch.listeners,
-        options: launch.options,
-        extensions: vec![Arc::new(http)],
-        seed: flags.seed.unwrap_or(0),
-        spin: flags.spin,
-        ..Common::default()
-    };
-    let config = RunnerConfig {
-        common: Arc::new(common),
-        cpus,
-        stop_timeout: flags.stop_timeout,
-        reset_stats: flags.reset_stats,
-    };
-    let default_rate = if launch.at_once { f64::INFINITY } else { 1.0 };
     let options = HeadlessOptions {
         user_count: n_users,
-        hatch_rate: flags.hatch_rate.unwrap_or(default_rate),
+        hatch_rate,
         run_time: flags.run_time,
         only_summary: flags.only_summary,
         json: flags.json,
         exit_code_on_error: flags.exit_code_on_error,
     };
-    let outcome = headless::run(config, &options)?;
+    let outcome = headless::run(environment.runner_config()?, &options, shape)?;
     drop(target);
     Ok(outcome)
+}
+
+/// Flags go before what the program has set; those that were not given leave it as it is.
+pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
+    environment.host = flags.host.clone().or(environment.host.take());
+    environment.stop_timeout = flags.stop_timeout.or(environment.stop_timeout);
+    environment.iterations = flags.iterations.or(environment.iterations);
+    environment.reset_stats |= flags.reset_stats;
+    environment.cores = flags.cores.clone();
+    environment.seed = flags.seed.unwrap_or(environment.seed);
+    environment.spin |= flags.spin;
+    environment.http.verify &= !flags.http.insecure;
+    environment.http.keep_alive &= !flags.http.no_keepalive;
+    set_tags(environment, &flags.tags, &flags.exclude_tags);
+    if flags.equal_weights {
+        let classes = environment.classes.drain(..).map(Class::with_equal_weights);
+        environment.classes = classes.collect();
+    }
+}
+
+fn set_tags(environment: &mut Environment, include: &[String], exclude: &[String]) {
+    let TagFilter { include: own_include, exclude: own_exclude } = &mut environment.tags;
+    if !include.is_empty() {
+        *own_include = include.to_vec();
+    }
+    if !exclude.is_empty() {
+        *own_exclude = exclude.to_vec();
+    }
+}
+
+/// The shape that leads the test, if any does: the command line's goes before the program's.
+fn shape(
+    flags: &RunFlags,
+    own: Option<Box<dyn LoadTestShape>>,
+    hatch_rate: f64,
+) -> Result<Option<Box<dyn LoadTestShape>>> {
+    if flags.step_load {
+        let (Some(users_max), Some(step_time)) = (flags.users, flags.step_time) else {
+            bail!("--step-load needs --users, --step-users and --step-time");
+        };
+        let step_users = flags.step_users;
+        if step_users > users_max {
+            bail!("--step-users {step_users} is more than --users {users_max}: no step fits");
+        }
+        return Ok(Some(Box::new(StepLoad { users_max, step_users, step_time, hatch_rate })));
+    }
+    let shape = match &flags.shape {
+        Some(plan) => Some(Box::new(plan.clone()) as Box<dyn LoadTestShape>),
+        None => own,
+    };
+    if shape.is_some() && (flags.users.is_some() || flags.hatch_rate.is_some()) {
+        warn!("a shape decides how many users there are: --users and --hatch-rate are ignored");
+    }
+    Ok(shape)
 }
 
 /// The embedded target beside the users: on its own threads, which the scheduler places.

@@ -3,9 +3,12 @@
 mod complaint;
 mod flags;
 mod launch;
+mod listing;
 mod logging;
+mod settings;
 
-pub(crate) use complaint::{complain, parse};
+pub(crate) use complaint::{complain, parse, parse_command, print};
 pub(crate) use flags::{Cores, RunFlags};
-pub(crate) use launch::{Launch, launch};
+pub(crate) use launch::{Launch, configure, launch};
+pub(crate) use listing::{classes as list_classes, ratios, ratios_json};
 pub(crate) use logging::init as init_logging;

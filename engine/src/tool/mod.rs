@@ -38,6 +38,6 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli::parse::<Line>(args) {
         Err(exit_code) => exit_code,
         Ok(Line { command: Some(Command::Target(flags)), .. }) => target::serve(&flags),
-        Ok(Line { urls, .. }) => urls::load(urls),
+        Ok(Line { urls, .. }) => urls::load(&urls),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{self, Launch, RunFlags},
+    environment::Environment,
     program,
 };
 use anyhow::{Context, Result, bail};
@@ -72,9 +73,9 @@ impl Tasks for UrlUser {
 }
 
 /// Runs the load.
-pub(super) fn load(urls: Urls) -> ExitCode {
+pub(super) fn load(urls: &Urls) -> ExitCode {
     cli::init_logging(urls.run.loglevel);
-    match calls(&urls) {
+    match calls(urls) {
         Ok(calls) => program::run(&urls.run, launch(calls)),
         Err(error) => cli::complain(format_args!("{error:#}")),
     }
@@ -82,9 +83,8 @@ pub(super) fn load(urls: Urls) -> ExitCode {
 
 fn launch(calls: Vec<Call>) -> Launch {
     Launch {
-        classes: vec![Class::with_table::<UrlUser>(move || table(&calls))],
-        listeners: vec![],
-        options: Arc::new(()),
+        environment: Environment::new().class(Class::with_table::<UrlUser>(move || table(&calls))),
+        shape: None,
         embedded_target: false,
         at_once: true,
     }

@@ -153,6 +153,16 @@ impl Shard {
         }
     }
 
+    /// Sets how many task runs may begin from now on; `None` for no limit.
+    pub(crate) fn set_tasks_left(&self, n_tasks: Option<u64>) {
+        self.tasks_left.set(n_tasks.unwrap_or(u64::MAX));
+    }
+
+    /// Whether the task runs that were given have all begun.
+    pub(crate) fn is_out_of_tasks(&self) -> bool {
+        self.tasks_left.get() == 0
+    }
+
     pub(crate) fn report(&self, report: Report) {
         self.outbox.send(report);
     }

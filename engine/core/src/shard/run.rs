@@ -92,6 +92,8 @@ struct Pump {
     next_pulse_ns: u64,
     /// The longest round since the last pulse.
     stall_max_ns: u64,
+    /// Whether the shard has said that its task runs are used up.
+    said_tasks_done: bool,
     /// Set when the shard was told to quit: the time by which it does.
     quit_by_ns: Option<u64>,
 }
@@ -112,6 +114,7 @@ impl Pump {
             to_hatch: vec![],
             next_pulse_ns,
             stall_max_ns: 0,
+            said_tasks_done: false,
             quit_by_ns: None,
         }
     }
@@ -136,6 +139,9 @@ impl Pump {
                 while let Ok(command) = self.inbox.try_recv() {
                     self.obey(command);
                 }
+            }
+            if self.shard.is_out_of_tasks() {
+                self.end_out_of_tasks();
             }
             self.hatch();
             if slept_until_ns >= self.next_pulse_ns {
@@ -180,7 +186,9 @@ impl Pump {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::TestStart => {
+            Command::TestStart { n_tasks } => {
+                self.shard.set_tasks_left(n_tasks);
+                self.said_tasks_done = false;
                 let shard = self.shard.index();
                 self.shard.events().test_start.fire_with(|| TestStart { shard });
             }
@@ -220,6 +228,19 @@ impl Pump {
             Whom::Asked => {}
         }
         self.shard.users_mut().stop(whom, how);
+    }
+
+    /// There is no task left to begin: who waits ends now, who works when its task is done.
+    fn end_out_of_tasks(&mut self) {
+        if self.said_tasks_done {
+            return;
+        }
+        self.stop(Whom::All, Stop::Ask);
+        if self.shard.users_mut().is_empty() {
+            self.said_tasks_done = true;
+            self.report();
+            self.shard.report(Report::TasksDone { shard: self.shard.index() });
+        }
     }
 
     fn hatch(&mut self) {

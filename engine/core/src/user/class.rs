@@ -3,7 +3,7 @@
 use super::{
     actor::Actor,
     run::{self, live},
-    table::{Leaf, Prepared, Table, last_segment},
+    table::{Leaf, Narrowing, Prepared, Table, last_segment},
     tags::TagFilter,
     traits::User,
 };
@@ -11,7 +11,10 @@ use crate::{message::ClassIdx, shard::Shard};
 use std::{any::type_name, fmt, rc::Rc, sync::Arc};
 
 /// Prepares a class on a core.
-type Ready = Arc<dyn Fn(&Rc<Shard>, ClassIdx) -> Rc<dyn Hatch> + Send + Sync>;
+type Ready = Arc<dyn Fn(&Rc<Shard>, ClassIdx, bool) -> Rc<dyn Hatch> + Send + Sync>;
+
+/// Lists a class' tasks.
+type Leaves = Arc<dyn Fn(&Narrowing<'_>) -> Vec<Leaf> + Send + Sync>;
 
 /// A registered user class.
 #[derive(Clone)]
@@ -21,8 +24,10 @@ pub struct Class {
     fixed_count: u32,
     host: Option<&'static str>,
     needs_host: bool,
+    /// Whether its tasks' weights count; see [`Class::with_equal_weights`].
+    equal_weights: bool,
     ready: Ready,
-    leaves: Arc<dyn Fn(&TagFilter) -> Vec<Leaf> + Send + Sync>,
+    leaves: Leaves,
 }
 
 impl Class {
@@ -42,11 +47,13 @@ impl Class {
             fixed_count: U::FIXED_COUNT,
             host: U::HOST,
             needs_host: U::NEEDS_HOST,
-            ready: Arc::new(move |shard, class| {
-                let prepared = prepare(table(), &shard.common().tags);
+            equal_weights: false,
+            ready: Arc::new(move |shard, class, equal_weights| {
+                let narrowing = Narrowing { tags: &shard.common().tags, equal_weights };
+                let prepared = prepare(table(), &narrowing);
                 Rc::new(Nest { class, prepared: Rc::new(prepared) })
             }),
-            leaves: Arc::new(move |filter| prepare(table_too(), filter).leaves),
+            leaves: Arc::new(move |narrowing| prepare(table_too(), narrowing).leaves),
         }
     }
 
@@ -60,10 +67,17 @@ impl Class {
         self.weight
     }
 
-    /// The same class with another weight, for `--equal-weights`.
+    /// The same class with another weight.
     #[must_use]
     pub fn with_weight(self, weight: u32) -> Class {
         Class { weight, ..self }
+    }
+
+    /// The same class with a weight of 1, and each of its tasks, nested ones included, with a
+    /// weight of 1: `--equal-weights`. Locust's `Environment.assign_equal_weights`.
+    #[must_use]
+    pub fn with_equal_weights(self) -> Class {
+        Class { weight: self.weight.min(1), equal_weights: true, ..self }
     }
 
     /// If not 0, exactly so many of its users run.
@@ -83,12 +97,12 @@ impl Class {
 
     /// Its tasks that a filter keeps, with their shares. Empty if none are left.
     pub fn tasks(&self, filter: &TagFilter) -> Vec<Leaf> {
-        (self.leaves)(filter)
+        (self.leaves)(&Narrowing { tags: filter, equal_weights: self.equal_weights })
     }
 
     /// Prepares the class on a core.
     pub(crate) fn ready(&self, shard: &Rc<Shard>, class: ClassIdx) -> Rc<dyn Hatch> {
-        (self.ready)(shard, class)
+        (self.ready)(shard, class, self.equal_weights)
     }
 }
 
@@ -102,8 +116,8 @@ impl fmt::Debug for Class {
     }
 }
 
-fn prepare<U: User>(table: Table<U>, filter: &TagFilter) -> Prepared<U> {
-    Prepared::new(table, U::CHOICE, filter, &[])
+fn prepare<U: User>(table: Table<U>, narrowing: &Narrowing<'_>) -> Prepared<U> {
+    Prepared::new(table, U::CHOICE, narrowing, &[])
 }
 
 /// A class on a core, ready to make users.

@@ -18,7 +18,15 @@ pub(crate) type Run<S> =
     Rc<dyn for<'a> Fn(&'a mut S, &'a mut Cx<'_, S>) -> LocalBoxFuture<'a, TaskResult>>;
 
 /// Narrows a table to the tasks that a filter keeps, given the tags inherited from above.
-type Narrow<S> = Rc<dyn Fn(&TagFilter, &[&'static str]) -> Option<(Run<S>, Vec<Leaf>)>>;
+type Narrow<S> = Rc<dyn Fn(&Narrowing<'_>, &[&'static str]) -> Option<(Run<S>, Vec<Leaf>)>>;
+
+/// What the command line makes of the tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Narrowing<'a> {
+    pub(crate) tags: &'a TagFilter,
+    /// Each task counts once, whatever its weight: `--equal-weights`.
+    pub(crate) equal_weights: bool,
+}
 
 /// A task for people: its name, its share of its table, and what is nested in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +83,8 @@ impl<S: Tasks> Table<S> {
             name: last_segment(type_name::<F>()).into(),
             weight,
             tags: vec![],
-            narrow: Rc::new(move |filter, tags| {
-                filter.keeps(tags).then(|| (Rc::clone(&run), vec![]))
+            narrow: Rc::new(move |narrowing, tags| {
+                narrowing.tags.keeps(tags).then(|| (Rc::clone(&run), vec![]))
             }),
         });
         self
@@ -89,8 +97,8 @@ impl<S: Tasks> Table<S> {
             name: last_segment(type_name::<T>()).into(),
             weight,
             tags: vec![],
-            narrow: Rc::new(|filter, tags| {
-                let prepared = Prepared::new(T::table(), T::CHOICE, filter, tags);
+            narrow: Rc::new(|narrowing, tags| {
+                let prepared = Prepared::new(T::table(), T::CHOICE, narrowing, tags);
                 if prepared.is_empty() {
                     return None;
                 }
@@ -161,16 +169,20 @@ impl<S: Tasks> Prepared<S> {
     pub(crate) fn new(
         table: Table<S>,
         choice: Choice,
-        filter: &TagFilter,
+        narrowing: &Narrowing<'_>,
         inherited: &[&'static str],
     ) -> Self {
         let had_tasks = !table.entries.is_empty();
         let (mut runs, mut sums, mut leaves, mut sum) = (vec![], vec![], vec![], 0);
         for entry in table.entries {
             let tags = [inherited, &entry.tags].concat();
-            let Some((run, tasks)) = (entry.narrow)(filter, &tags) else { continue };
+            let Some((run, tasks)) = (entry.narrow)(narrowing, &tags) else { continue };
             // In a sequence every task has its turn, whatever its weight.
-            let weight = if choice == Choice::Sequential { 1 } else { entry.weight };
+            let weight = match choice {
+                Choice::Sequential => 1,
+                Choice::Random if narrowing.equal_weights => entry.weight.min(1),
+                Choice::Random => entry.weight,
+            };
             if weight == 0 {
                 continue;
             }

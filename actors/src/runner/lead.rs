@@ -1,0 +1,70 @@
+//! A shape leading a test: asked once a second, and its changes carried out.
+
+use super::{
+    actor::{Goal, ToRunner},
+    control::Control,
+    state::State,
+};
+use crate::{
+    error::Error,
+    shape::{LoadTestShape, TICK_INTERVAL, Tick},
+};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
+use tokio::time::{self, Instant};
+
+impl Control {
+    /// Lets a shape lead the test: asks it once a second, and heads for what it says where that has
+    /// changed, at once, even if the last ramp is not complete. Returns when the test has ended:
+    /// because the shape says so, or whatever else ended it. Locust's `Runner.start_shape`, whose
+    /// ticks wait for ramps to be complete.
+    ///
+    /// # Errors
+    /// Those of [`Control::start`], for what the shape asks; the test is stopped then. A shape that
+    /// panics ends the test too, as [`Status::stop_test_error`](super::Status::stop_test_error) says.
+    pub async fn start_shape(&self, shape: &mut dyn LoadTestShape) -> Result<(), Error> {
+        let start = Instant::now();
+        let mut ticks = time::interval(TICK_INTERVAL);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Skip);
+        let mut last: Option<Tick> = None;
+        loop {
+            ticks.tick().await;
+            if last.is_some() && !matches!(self.state(), State::Hatching | State::Running) {
+                return Ok(());
+            }
+            let tick = match self.ask(shape, start.elapsed()) {
+                Some(tick) => tick,
+                None => {
+                    self.stop().await;
+                    return Ok(());
+                }
+            };
+            if last.as_ref() == Some(&tick) {
+                continue;
+            }
+            let Tick { user_count, hatch_rate, classes } = tick.clone();
+            if let Err(error) = self.head_for(Goal { user_count, hatch_rate, classes }, false).await
+            {
+                self.stop().await;
+                return if error.is_stopped() { Ok(()) } else { Err(error) };
+            }
+            last = Some(tick);
+        }
+    }
+
+    /// What a shape says; one that panics has said its last word.
+    fn ask(&self, shape: &mut dyn LoadTestShape, run_time: Duration) -> Option<Tick> {
+        let user_count = self.user_count();
+        let asked = panic::catch_unwind(AssertUnwindSafe(|| shape.tick(run_time, user_count)));
+        asked.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+            self.actors
+                .runner
+                .do_send(ToRunner::ShapeFailed { error: format!("panicked: {text}") });
+            None
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! A load test without the command line: what is to run, on what, and a runner for it.
+
+use crate::error::Error;
+use anyhow::{Context, Result, bail};
+use hatchery_actors::{
+    LocalRunner, RunnerConfig,
+    preflight::{Needs, preflight},
+};
+use hatchery_core::{
+    events::{Events, Listen},
+    placement::{self, CoreChoice},
+    shard::Common,
+    user::{Class, TagFilter, User},
+};
+use hatchery_http::{HttpDefaults, SessionOptions};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
+use tracing::warn;
+
+/// Everything that a test is made of, for use as a library. Locust's `Environment`.
+///
+/// ```no_run
+/// # use hatchery::prelude::*;
+/// # struct Visitor;
+/// # impl User for Visitor { fn new(_: &Spawn<'_>) -> Self { Visitor } }
+/// # #[tasks] impl Visitor { #[task] async fn t(&mut self, _: &mut Cx<'_, Self>) -> TaskResult { Ok(()) } }
+/// use hatchery::Environment;
+/// use std::{thread, time::Duration};
+///
+/// let environment = Environment::new().user::<Visitor>().host("http://127.0.0.1:8080");
+/// let runner = environment.create_local_runner()?;
+/// runner.start(100, 10.0, true)?; // all 100 users are there when this returns
+/// thread::sleep(Duration::from_secs(60));
+/// runner.quit();
+/// println!("{} requests", runner.stats().n_requests());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Environments may follow one another in a process, and each may make several runners.
+#[derive(Clone)]
+pub struct Environment {
+    pub(crate) classes: Vec<Class>,
+    pub(crate) host: Option<String>,
+    pub(crate) tags: TagFilter,
+    pub(crate) listeners: Vec<Listen>,
+    pub(crate) reset_stats: bool,
+    pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) catch_exceptions: bool,
+    pub(crate) iterations: Option<u64>,
+    pub(crate) options: Arc<dyn Any + Send + Sync>,
+    pub(crate) http: SessionOptions,
+    pub(crate) cores: CoreChoice,
+    pub(crate) seed: u64,
+    pub(crate) spin: bool,
+}
+
+impl Default for Environment {
+    fn default() -> Environment {
+        Environment {
+            classes: vec![],
+            host: None,
+            tags: TagFilter::default(),
+            listeners: vec![],
+            reset_stats: false,
+            stop_timeout: None,
+            catch_exceptions: true,
+            iterations: None,
+            options: Arc::new(()),
+            http: SessionOptions::default(),
+            cores: CoreChoice::Auto,
+            seed: 0,
+            spin: false,
+        }
+    }
+}
+
+impl Environment {
+    /// An environment without users.
+    pub fn new() -> Environment {
+        Environment::default()
+    }
+
+    /// Adds a user class. Locust's `user_classes`.
+    #[must_use]
+    pub fn user<U: User>(self) -> Environment {
+        self.class(Class::of::<U>())
+    }
+
+    /// Adds a class made with [`Class::with_table`], or one with another weight.
+    #[must_use]
+    pub fn class(mut self, class: Class) -> Environment {
+        self.classes.push(class);
+        self
+    }
+
+    /// The user classes added so far. Locust's `Environment.user_classes`.
+    pub fn user_classes(&self) -> &[Class] {
+        &self.classes
+    }
+
+    /// Base URL of the target, before any that a class names. Locust's `host`.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>) -> Environment {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Runs only tasks with one of these tags. Locust's `tags`.
+    #[must_use]
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Environment {
+        self.tags.include = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Runs no tasks with one of these tags, whatever [`tags`](Self::tags) says. Locust's
+    /// `exclude_tags`.
+    #[must_use]
+    pub fn exclude_tags<T: Into<String>>(
+        mut self,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Environment {
+        self.tags.exclude = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds listeners to each core's events; called once per core and runner. Locust's
+    /// `Environment.events`.
+    #[must_use]
+    pub fn listen(mut self, listen: impl Fn(&mut Events) + Send + Sync + 'static) -> Environment {
+        self.listeners.push(Arc::new(listen));
+        self
+    }
+
+    /// Whether the statistics begin anew when all users were hatched. Locust's `reset_stats`.
+    #[must_use]
+    pub fn reset_stats(mut self, reset_stats: bool) -> Environment {
+        self.reset_stats = reset_stats;
+        self
+    }
+
+    /// How long users may take to finish their task when they are stopped; without it they are
+    /// killed at once. Locust's `stop_timeout`.
+    #[must_use]
+    pub fn stop_timeout(mut self, stop_timeout: Duration) -> Environment {
+        self.stop_timeout = Some(stop_timeout);
+        self
+    }
+
+    /// Whether an error or a panic of a task is counted and its user goes on, which is the
+    /// default; otherwise the first one ends the test. Locust's `catch_exceptions`.
+    #[must_use]
+    pub fn catch_exceptions(mut self, catch_exceptions: bool) -> Environment {
+        self.catch_exceptions = catch_exceptions;
+        self
+    }
+
+    /// Ends the test when so many tasks have been run in all.
+    #[must_use]
+    pub fn iterations(mut self, n_tasks: u64) -> Environment {
+        self.iterations = Some(n_tasks);
+        self
+    }
+
+    /// A value that users read back by its type, with [`Spawn::options`](crate::Spawn::options).
+    /// Locust's `parsed_options`.
+    #[must_use]
+    pub fn parsed_options<T: Send + Sync + 'static>(mut self, options: T) -> Environment {
+        self.options = Arc::new(options);
+        self
+    }
+
+    /// The CPUs to drive users from; all but one by default where there are four or more.
+    #[must_use]
+    pub fn cores(mut self, cores: CoreChoice) -> Environment {
+        self.cores = cores;
+        self
+    }
+
+    /// Starts the shards and returns their runner, which has started no user yet. Locust's
+    /// `create_local_runner`.
+    ///
+    /// # Errors
+    /// There is no class, a class lacks a host, the host is no URL, or the machine lacks what the
+    /// shards need.
+    pub fn create_local_runner(&self) -> Result<LocalRunner, Error> {
+        self.launch_runner().map_err(Error::new)
+    }
+
+    fn launch_runner(&self) -> Result<LocalRunner> {
+        if let Some(class) = self.lacking_host() {
+            bail!("no host given for {}: set Environment::host", class.name());
+        }
+        self.preflight(1)?;
+        Ok(LocalRunner::launch(self.runner_config()?)?)
+    }
+
+    /// A class that needs a host and has none.
+    pub(crate) fn lacking_host(&self) -> Option<&Class> {
+        let lacks_host = |class: &&Class| class.needs_host() && class.host().is_none();
+        self.classes.iter().find(lacks_host).filter(|_| self.host.is_none())
+    }
+
+    /// Whether the machine has what so many users need.
+    pub(crate) fn preflight(&self, n_users: u32) -> Result<()> {
+        let n_shards = placement::place(&self.cores, &placement::available())?.len() as u64;
+        Ok(preflight(&Needs { n_users: n_users.into(), n_shards, tcp: true })?)
+    }
+
+    /// What the runner is told.
+    pub(crate) fn runner_config(&self) -> Result<RunnerConfig> {
+        if self.classes.is_empty() {
+            bail!("no user class to run: register one with `user::<…>()`");
+        }
+        if let Some(host) = &self.host {
+            hatchery_http::check_base_url(host).context("read --host")?;
+        }
+        self.warn_of_empty_tables();
+        let common = Common {
+            classes: self.classes.clone(),
+            host: self.host.clone(),
+            tags: self.tags.clone(),
+            catch_exceptions: self.catch_exceptions,
+            listeners: self.listeners.clone(),
+            options: Arc::clone(&self.options),
+            extensions: vec![Arc::new(HttpDefaults { session: self.http.clone() })],
+            seed: self.seed,
+            spin: self.spin,
+            ..Common::default()
+        };
+        Ok(RunnerConfig {
+            common: Arc::new(common),
+            cpus: placement::place(&self.cores, &placement::available())?,
+            stop_timeout: self.stop_timeout,
+            reset_stats: self.reset_stats,
+            iterations: self.iterations,
+        })
+    }
+
+    /// Users without tasks run, as in Locust: their first task is an error.
+    fn warn_of_empty_tables(&self) {
+        for class in self.classes.iter().filter(|class| class.tasks(&self.tags).is_empty()) {
+            let name = class.name();
+            match class.tasks(&TagFilter::default()).is_empty() {
+                true => warn!("{name} has no tasks: its users only count exceptions"),
+                false => warn!("{name} had no tasks left after filtering by tags: check --tags"),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("classes", &self.classes)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
