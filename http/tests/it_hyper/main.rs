@@ -1,0 +1,19 @@
+//! The tests of `it` once more, on hyper's HTTP/1.1; which it is, the harness reads off this
+//! binary's name.
+
+#[path = "../it/framing.rs"]
+mod framing;
+#[path = "../it/guards.rs"]
+mod guards;
+#[path = "../it/harness.rs"]
+mod harness;
+#[path = "../it/hostile.rs"]
+mod hostile;
+#[path = "../it/requests.rs"]
+mod requests;
+#[path = "../it/stream.rs"]
+mod stream;
+#[path = "../it/tls.rs"]
+mod tls;
+#[path = "../it/unix.rs"]
+mod unix;
