@@ -1,48 +1,11 @@
 //! Putting a request together; awaiting it sends it.
 
-use super::{
-    digest::Credentials,
-    multipart::Multipart,
-    parts::Parts,
-    perform::{Finished, perform},
-};
-use crate::{
-    error::HttpError,
-    response::{CatchResponse, Response, RestResponse, StreamResponse},
-    session::HttpSession,
-    site,
-};
+use super::{digest::Credentials, mode::Plain, multipart::Multipart, parts::Parts};
+use crate::{error::HttpError, session::HttpSession, site};
 use bytes::Bytes;
-use http::{
-    HeaderName, HeaderValue, Method,
-    header::{ACCEPT, CONTENT_TYPE},
-};
+use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
-use std::{
-    borrow::Cow,
-    fmt,
-    future::{Future, IntoFuture},
-    marker::PhantomData,
-    pin::Pin,
-    rc::Rc,
-    time::Duration,
-};
-
-/// Marks a request that is recorded as soon as it has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain;
-
-/// Marks a request whose outcome its user decides; see [`RequestBuilder::catch_response`].
-#[derive(Clone, Copy, Debug)]
-pub struct Catching;
-
-/// Marks a request whose response ought to be JSON; see [`RequestBuilder::rest`].
-#[derive(Clone, Copy, Debug)]
-pub struct Rest;
-
-/// Marks a request whose body is read piece by piece; see [`RequestBuilder::stream`].
-#[derive(Clone, Copy, Debug)]
-pub struct Streaming;
+use std::{borrow::Cow, fmt, marker::PhantomData, time::Duration};
 
 /// A request being put together by the methods of [`HttpSession`]. Nothing happens until it is
 /// awaited; then it is sent, and recorded once.
@@ -67,40 +30,15 @@ impl<'a> RequestBuilder<'a, Plain> {
     ) -> RequestBuilder<'a, Plain> {
         RequestBuilder { session, method, path, name: None, parts: None, mode: PhantomData }
     }
+}
 
-    /// Gives the decision whether the request failed to whoever awaits it: the response comes as a
-    /// [`CatchResponse`], and is recorded when that is dropped. Locust's `catch_response=True`.
-    pub fn catch_response(self) -> RequestBuilder<'a, Catching> {
-        self.with_mode()
-    }
-
-    /// Asks for JSON, and counts a response that is none as failed. Locust's `rest()`.
-    pub fn rest(mut self) -> RequestBuilder<'a, Rest> {
-        let json = HeaderValue::from_static("application/json");
-        let headers = &mut self.parts().headers;
-        headers.entry(ACCEPT).or_insert_with(|| json.clone());
-        headers.entry(CONTENT_TYPE).or_insert(json);
-        self.with_mode()
-    }
-
-    /// Leaves the body to whoever awaits it: the response comes as a [`StreamResponse`] as soon as
-    /// its head is there, and is recorded then, with the time so far and the length that the head
-    /// names, or 0. Locust's `stream=True`.
-    ///
-    /// The server is not offered any content coding, and the body comes as it is sent.
-    pub fn stream(mut self) -> RequestBuilder<'a, Streaming> {
-        self.parts().is_streamed = true;
-        self.with_mode()
-    }
-
-    fn with_mode<Mode>(self) -> RequestBuilder<'a, Mode> {
+impl<'a, Mode> RequestBuilder<'a, Mode> {
+    pub(super) fn with_mode<Other>(self) -> RequestBuilder<'a, Other> {
         let RequestBuilder { session, method, path, name, parts, .. } = self;
         RequestBuilder { session, method, path, name, parts, mode: PhantomData }
     }
-}
 
-impl<Mode> RequestBuilder<'_, Mode> {
-    fn parts(&mut self) -> &mut Parts {
+    pub(super) fn parts(&mut self) -> &mut Parts {
         self.parts.get_or_insert_default()
     }
 
@@ -278,46 +216,6 @@ impl<Mode> RequestBuilder<'_, Mode> {
     pub fn allow_redirects(mut self, allow: bool) -> Self {
         self.parts().allow_redirects = Some(allow);
         self
-    }
-}
-
-impl<'a> IntoFuture for RequestBuilder<'a, Plain> {
-    type Output = Response;
-    type IntoFuture = Pin<Box<dyn Future<Output = Response> + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let shard = &self.session.0.shard;
-        Box::pin(async move { Finished::record(perform(self).await, shard) })
-    }
-}
-
-impl<'a> IntoFuture for RequestBuilder<'a, Catching> {
-    type Output = CatchResponse;
-    type IntoFuture = Pin<Box<dyn Future<Output = CatchResponse> + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let shard = &self.session.0.shard;
-        Box::pin(async move { CatchResponse::new(perform(self).await, shard) })
-    }
-}
-
-impl<'a> IntoFuture for RequestBuilder<'a, Rest> {
-    type Output = RestResponse;
-    type IntoFuture = Pin<Box<dyn Future<Output = RestResponse> + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let shard = &self.session.0.shard;
-        Box::pin(async move { RestResponse::new(CatchResponse::new(perform(self).await, shard)) })
-    }
-}
-
-impl<'a> IntoFuture for RequestBuilder<'a, Streaming> {
-    type Output = StreamResponse;
-    type IntoFuture = Pin<Box<dyn Future<Output = StreamResponse> + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let session = Rc::clone(&self.session.0);
-        Box::pin(async move { StreamResponse::new(perform(self).await, session) })
     }
 }
 

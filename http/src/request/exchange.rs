@@ -190,6 +190,8 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
         headers.remove(COOKIE);
     } else if let Some(authorization) = &parts.authorization {
         headers.insert(AUTHORIZATION, authorization.clone());
+    } else if let Some(authorization) = &hop.target.authorization {
+        headers.insert(AUTHORIZATION, authorization.clone());
     } else if let Some((origin, authorization)) = session.site.authorization()
         && Rc::ptr_eq(origin, &hop.target.origin)
     {

@@ -27,6 +27,7 @@ pub(super) fn write(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &
 fn is_plain(session: &Inner, parts: &Parts, hop: &Hop) -> bool {
     parts.headers.is_empty()
         && parts.authorization.is_none()
+        && hop.target.authorization.is_none()
         && parts.cookies.is_empty()
         && hop.is_trusted
         && !hop.is_bare

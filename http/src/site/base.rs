@@ -139,7 +139,9 @@ fn absolute(local: &Local, url: &str) -> Result<Target, HttpError> {
             path_and_query(&url)
         }
     };
-    Target::of_path(&base.origin, path)
+    let mut target = Target::of_path(&base.origin, path)?;
+    target.authorization = base.authorization;
+    Ok(target)
 }
 
 /// The target that a redirect leads to.

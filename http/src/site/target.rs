@@ -3,7 +3,7 @@
 use super::origin::Origin;
 use crate::error::HttpError;
 use bytes::Bytes;
-use http::{Uri, uri::PathAndQuery};
+use http::{HeaderValue, Uri, uri::PathAndQuery};
 use std::{cell::OnceCell, rc::Rc};
 use url::Url;
 
@@ -15,6 +15,8 @@ pub(crate) struct Target {
     pub(crate) uri: Uri,
     /// The same, if it stands in the program's text: then its address is its name's.
     pub(crate) static_path: Option<&'static str>,
+    /// From user and password in an absolute URL.
+    pub(crate) authorization: Option<HeaderValue>,
     /// Parsed when a cookie or a redirect asks for it.
     url: OnceCell<Url>,
 }
@@ -22,14 +24,26 @@ pub(crate) struct Target {
 impl Target {
     pub(super) fn of_static(origin: &Rc<Origin>, path: &'static str) -> Target {
         let uri = Uri::from(PathAndQuery::from_static(path));
-        Target { origin: Rc::clone(origin), uri, static_path: Some(path), url: OnceCell::new() }
+        Target {
+            origin: Rc::clone(origin),
+            uri,
+            static_path: Some(path),
+            authorization: None,
+            url: OnceCell::new(),
+        }
     }
 
     pub(super) fn of_path(origin: &Rc<Origin>, path: String) -> Result<Target, HttpError> {
         let uri = PathAndQuery::from_maybe_shared(Bytes::from(path))
             .map_err(|error| HttpError::invalid_url(&origin.text, error))?
             .into();
-        Ok(Target { origin: Rc::clone(origin), uri, static_path: None, url: OnceCell::new() })
+        Ok(Target {
+            origin: Rc::clone(origin),
+            uri,
+            static_path: None,
+            authorization: None,
+            url: OnceCell::new(),
+        })
     }
 
     /// Path and query.

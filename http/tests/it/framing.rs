@@ -30,7 +30,8 @@ fn check(response: &'static str, body: &'static str, n_connections: usize) {
 
 #[test]
 fn interim_responses_are_skipped() {
-    let text = "HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+    let text = "HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n\
+                HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
     check(text, "hi", 1);
 }
 
@@ -41,7 +42,8 @@ fn no_content_has_none() {
 
 #[test]
 fn chunks_are_joined_and_trailers_read() {
-    let text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nt: v\r\n\r\n";
+    let text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+                3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nt: v\r\n\r\n";
     check(text, "abcde", 1);
 }
 

@@ -1,0 +1,114 @@
+//! The rarer things that a session can do.
+
+use crate::harness::{Server, answer, on_shard};
+use hatchery_http::{HttpSession, Multipart, SessionOptions};
+use std::net::IpAddr;
+
+#[test]
+fn files_are_sent_as_a_form() {
+    let server = Server::answering(|_| answer("200 OK", "", ""));
+    let url = server.url.clone();
+    on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let form = Multipart::new().text("a", "1").file("f", "x.txt", "text/plain", "body");
+            client.post("/").multipart(&form).await.raise_for_status().expect("200");
+        }
+    });
+    let seen = &server.seen()[0];
+    let content_type = seen.header("content-type").expect("set");
+    let boundary = content_type.strip_prefix("multipart/form-data; boundary=").expect("a form");
+    let body = String::from_utf8_lossy(&seen.body);
+    assert!(body.starts_with(&format!("--{boundary}\r\n")) && body.contains("\r\n\r\nbody\r\n"));
+}
+
+#[test]
+fn requests_can_be_renamed_for_a_while() {
+    let server = Server::answering(|_| answer("200 OK", "link: </b>; rel=next\r\n", ""));
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let renamed = client.rename_request("all");
+            assert_eq!(client.get("/a").await.links()[0].url, "/b");
+            client.get("/b").name("own").await;
+            drop(renamed);
+            client.get("/c").await;
+        }
+    });
+    recorded.check(&["GET all 1/0", "GET own 1/0", "GET /c 1/0"], &[]);
+}
+
+#[test]
+fn an_api_is_expected_to_answer_json() {
+    let server = Server::answering(|request| match request.line.contains("/json") {
+        true => answer("200 OK", "", "{\"a\": [1, 2]}"),
+        false => answer("200 OK", "", "<html>"),
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            assert_eq!(client.get("/json").rest().await.js()["a"][1], 2);
+            let mut response = client.get("/json/bad").rest().await;
+            response.failure("wrong");
+            drop(response);
+            assert!(client.get("/html").rest().await.js().is_null());
+        }
+    });
+    let failure = "Could not parse response as JSON. <html>, response code 200, error expected \
+                   value at line 1 column 1";
+    recorded.check(&["GET /json 1/0", "GET /json/bad 1/1", "GET /html 1/1"], &[failure, "wrong"]);
+    assert_eq!(server.seen()[0].header("accept"), Some("application/json"));
+}
+
+#[test]
+fn a_name_may_be_resolved_by_the_options_and_bodies_decoded() {
+    let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\
+                 \xcbH\xcd\xc9\xc9\x07\x00\x86\xa6\x106\x05\x00\x00\x00";
+    let server = Server::answering(move |_| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 25\r\n\r\n";
+        [head.as_bytes(), &gzip[..]].concat()
+    });
+    let port: u16 = server.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("one");
+    let recorded = on_shard(move |shard| async move {
+        let resolve = vec![("shop.test".to_owned(), port, IpAddr::from([127, 0, 0, 1]))];
+        let options = SessionOptions { resolve, ..SessionOptions::default() };
+        let url = format!("http://shop.test:{port}");
+        let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
+        assert_eq!(client.get("/").await.text(), "hello");
+    });
+    recorded.check(&["GET / 1/0"], &[]);
+    assert_eq!(recorded.entries[0].4, 5);
+    let host = format!("shop.test:{port}");
+    assert_eq!(server.seen()[0].header("host"), Some(&*host));
+}
+
+#[test]
+fn digest_challenges_are_answered_as_one_sample_and_at_once_from_then_on() {
+    let server = Server::answering(|request| match request.header("authorization") {
+        Some(value) if value.starts_with("Digest username=\"u\"") => answer("200 OK", "", "in"),
+        _ => {
+            let challenge = "www-authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n";
+            answer("401 Unauthorized", challenge, "out")
+        }
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let response = client.post("/a").body("x").digest_auth("u", "p").await;
+            assert_eq!((response.text().as_ref(), response.history().len()), ("in", 1));
+            let response = client.get("/b").digest_auth("u", "p").await;
+            assert_eq!((response.text().as_ref(), response.history().len()), ("in", 0));
+            assert_eq!(client.get("/c").digest_auth("nobody", "p").await.status_code(), 401);
+        }
+    });
+    let failure = "HTTPError: 401 Client Error: Unauthorized for url: /c";
+    recorded.check(&["POST /a 1/0", "GET /b 1/0", "GET /c 1/1"], &[failure]);
+    assert_eq!(server.seen().len(), 5);
+}
