@@ -225,6 +225,9 @@ pub(crate) fn plan(stop_timeout: Option<Duration>) -> Plan {
         stop_timeout,
         reset_stats: false,
         iterations: None,
+        listeners: vec![],
+        exit_code_on_error: 1,
+        spin: false,
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! # Layout
 //! - [`runner`]: states, events, and the handles [`LocalRunner`] and [`Control`];
+//! - [`hooks`]: what a program may listen to;
 //! - `hatcher`, `supervisor`, `stats`, `router`: the other actors, and how reports find them;
 //! - `shard`: the seam behind which a shard may be a thread, or something else;
 //! - [`shape`]: how the load changes over time;
@@ -23,6 +24,7 @@ pub mod exit_codes;
 pub mod preflight;
 
 mod hatcher;
+pub mod hooks;
 mod router;
 mod shard;
 mod stats;

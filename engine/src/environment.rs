@@ -3,7 +3,8 @@
 use crate::error::Error;
 use anyhow::{Context, Result, bail};
 use hatchery_actors::{
-    LocalRunner, RunnerConfig,
+    LocalRunner, RunnerConfig, exit_codes,
+    hooks::{ControlEvents, ListenControl},
     preflight::{Needs, preflight},
 };
 use hatchery_core::{
@@ -42,6 +43,8 @@ pub struct Environment {
     pub(crate) host: Option<String>,
     pub(crate) tags: TagFilter,
     pub(crate) listeners: Vec<Listen>,
+    pub(crate) control_listeners: Vec<ListenControl>,
+    pub(crate) exit_code_on_error: i32,
     pub(crate) reset_stats: bool,
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) catch_exceptions: bool,
@@ -60,6 +63,8 @@ impl Default for Environment {
             host: None,
             tags: TagFilter::default(),
             listeners: vec![],
+            control_listeners: vec![],
+            exit_code_on_error: exit_codes::FAILURES,
             reset_stats: false,
             stop_timeout: None,
             catch_exceptions: true,
@@ -127,6 +132,17 @@ impl Environment {
     #[must_use]
     pub fn listen(mut self, listen: impl Fn(&mut Events) + Send + Sync + 'static) -> Environment {
         self.listeners.push(Arc::new(listen));
+        self
+    }
+
+    /// Adds listeners to a runner's events, on its control thread: `init`, `test_start`, `quitting`
+    /// and the like; called once per runner. Locust's `Environment.events`.
+    #[must_use]
+    pub fn listen_control(
+        mut self,
+        listen: impl Fn(&mut ControlEvents) + Send + Sync + 'static,
+    ) -> Environment {
+        self.control_listeners.push(Arc::new(listen));
         self
     }
 
@@ -232,6 +248,8 @@ impl Environment {
             stop_timeout: self.stop_timeout,
             reset_stats: self.reset_stats,
             iterations: self.iterations,
+            listeners: self.control_listeners.clone(),
+            exit_code_on_error: self.exit_code_on_error,
         })
     }
 

@@ -12,13 +12,17 @@ mod cli;
 mod environment;
 mod error;
 mod program;
+mod single;
 #[doc(hidden)]
 pub mod tool;
 
 pub use clap;
 pub use environment::Environment;
 pub use error::Error;
-pub use hatchery_actors::{LoadTestShape, LocalRunner, State, Tick, shape};
+pub use hatchery_actors::{
+    LoadTestShape, LocalRunner, RunnerEvent, RunnerEvents, State, Status, Tick, shape,
+};
+pub use hatchery_actors::{hooks as control, hooks::ControlEvents};
 pub use hatchery_core::{
     events::{EventHook, Events, RequestEvent, TestStart, TestStop, UserError},
     shard::{Shard, Ticket},
@@ -31,12 +35,13 @@ pub use hatchery_core::{
 pub use hatchery_http::{HttpSession, Response};
 pub use hatchery_macros::tasks;
 pub use program::Program;
+pub use single::run_single_user;
 
 /// Everything a locustfile needs.
 pub mod prelude {
     pub use crate::{
-        Choice, Cx, Environment, Events, Exit, HttpSession, LoadTestShape, Program, Root, Spawn,
-        Table, TaskResult, TaskSet, Tasks, Tick, User, Wait, between, constant, constant_pacing,
-        constant_throughput, custom_wait, poisson, tasks,
+        Choice, ControlEvents, Cx, Environment, Events, Exit, HttpSession, LoadTestShape, Program,
+        Root, Spawn, Table, TaskResult, TaskSet, Tasks, Tick, User, Wait, between, constant,
+        constant_pacing, constant_throughput, custom_wait, poisson, tasks,
     };
 }

@@ -5,7 +5,7 @@ use crate::{
     environment::Environment,
 };
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
-use hatchery_actors::LoadTestShape;
+use hatchery_actors::{LoadTestShape, hooks::ControlEvents};
 use hatchery_core::{
     events::Events,
     user::{Class, User},
@@ -92,6 +92,17 @@ impl Program {
     #[must_use]
     pub fn listen(mut self, listen: impl Fn(&mut Events) + Send + Sync + 'static) -> Program {
         self.environment = self.environment.listen(listen);
+        self
+    }
+
+    /// Adds listeners to the events of the control thread: `init`, `test_start`, `quitting` and the
+    /// like.
+    #[must_use]
+    pub fn listen_control(
+        mut self,
+        listen: impl Fn(&mut ControlEvents) + Send + Sync + 'static,
+    ) -> Program {
+        self.environment = self.environment.listen_control(listen);
         self
     }
 

@@ -4,6 +4,7 @@ mod complaints;
 mod conservation;
 mod failures;
 mod iterations;
+mod library;
 mod mistakes;
 mod tags;
 mod users;

@@ -1,6 +1,5 @@
 //! What a headless run can be told.
 
-use crate::exit_codes;
 use std::time::Duration;
 
 /// The options of a headless run, each a flag of the program and of Locust.
@@ -17,8 +16,6 @@ pub struct HeadlessOptions {
     pub only_summary: bool,
     /// The entries as JSON on standard output at the end, instead of the tables: `--json`.
     pub json: bool,
-    /// What to exit with if a request or a task failed: `--exit-code-on-error`.
-    pub exit_code_on_error: i32,
 }
 
 impl Default for HeadlessOptions {
@@ -29,7 +26,6 @@ impl Default for HeadlessOptions {
             run_time: None,
             only_summary: false,
             json: false,
-            exit_code_on_error: exit_codes::FAILURES,
         }
     }
 }

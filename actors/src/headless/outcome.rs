@@ -16,7 +16,7 @@ pub struct Outcome {
 }
 
 /// The exit code. What says that the numbers are wrong outranks what the numbers say.
-pub(super) fn exit_code(finished: &Finished, exit_code_on_error: i32) -> i32 {
+pub(crate) fn exit_code(finished: &Finished, exit_code_on_error: i32) -> i32 {
     let Finished { snapshot, status, .. } = finished;
     let failed = snapshot.n_failures() > 0
         || snapshot.exceptions().next().is_some()
@@ -67,7 +67,7 @@ mod tests {
     use hatchery_core::stats::{Delta, EntryDelta, EntryId, EntryKey, ExceptionStats, Interval};
 
     fn finished(snapshot: Snapshot) -> Finished {
-        Finished { snapshot, loads: vec![], status: Status::default() }
+        Finished { snapshot, loads: vec![], status: Status::default(), exit_code: 0 }
     }
 
     fn unbalanced() -> Snapshot {

@@ -2,7 +2,7 @@
 
 use super::{
     options::HeadlessOptions,
-    outcome::{Outcome, exit_code, remarks},
+    outcome::{Outcome, remarks},
     progress::{Glance, Progress, above_progress},
     signals::Signals,
 };
@@ -53,8 +53,12 @@ pub fn run(
     runner.quit();
     driven?;
     let finished = runner.finished().ok_or_else(Error::gone)?;
-    let exit_code = conclude(finished, spin, options);
-    Ok(Outcome { exit_code, snapshot: runner.stats(), loads: finished.loads.clone() })
+    conclude(finished, spin, options);
+    Ok(Outcome {
+        exit_code: finished.exit_code,
+        snapshot: runner.stats(),
+        loads: finished.loads.clone(),
+    })
 }
 
 /// Starts the test and waits for its end, on this thread.
@@ -171,10 +175,9 @@ async fn print_current(control: &Control) {
     }
 }
 
-/// The last log lines, the report and the exit code.
-fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) -> i32 {
-    let exit_code = exit_code(finished, options.exit_code_on_error);
-    info!("Shutting down (exit code {exit_code})");
+/// The last log lines and the report.
+fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) {
+    info!("Shutting down (exit code {})", finished.exit_code);
     report(finished, options.json);
     let (errors, warnings) = remarks(finished, spin);
     for line in errors {
@@ -183,7 +186,6 @@ fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) -> i32 {
     for line in warnings {
         warn!("{line}");
     }
-    exit_code
 }
 
 fn report(finished: &Finished, json: bool) {
@@ -254,7 +256,7 @@ mod tests {
         assert!(elapsed >= run_time && elapsed < 10 * run_time, "{elapsed:?}");
         assert_eq!(runner.state(), State::Stopped);
         let finished = runner.finished().unwrap();
-        assert_eq!(exit_code(finished, 1), exit_codes::OK);
+        assert_eq!(finished.exit_code, exit_codes::OK);
         assert_eq!(finished.snapshot.n_requests(), 1 + 2, "one user, and one request per quit");
     }
 

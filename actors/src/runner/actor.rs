@@ -1,12 +1,18 @@
 //! Carries out what [`step`] decides.
 
 use super::{
+    control::Control,
     events::{RunnerEvent, Status},
+    monitor::{MONITOR_INTERVAL, Usage},
     state::{Deed, Happening, State, step},
 };
 use crate::{
     error::Error,
     hatcher::{Hatcher, ToHatcher, all_done, flush_all},
+    hooks::{
+        ControlEvents, HatchComplete, Init, Quit, Quitting, ResetStats, TestStart, TestStop,
+        TestStopping,
+    },
     stats::{StatsActor, ToStats},
     supervisor::{CoreSupervisor, ToSupervisor},
 };
@@ -14,8 +20,9 @@ use actix::{
     fut::{ActorFutureExt, WrapFuture},
     prelude::{Actor, Addr, AsyncContext, Context, Handler, Message},
 };
-use hatchery_core::message::ClassIdx;
+use hatchery_core::{message::ClassIdx, stats::Snapshot};
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     error,
     sync::Arc,
@@ -57,6 +64,13 @@ pub(crate) enum ToRunner {
     ShardFailed { error: Error },
     /// From a supervisor: the shard's live users by class.
     Users { shard: usize, n_users: Vec<u32> },
+    /// The runner is quitting: have the listeners say their last, and reply with the exit code
+    /// that one of them has set.
+    Quitting { stats: Box<Snapshot>, reply: oneshot::Sender<Option<i32>> },
+    /// The runner has quit; `done` is dropped when the listeners were told.
+    Quit { exit_code: i32, done: oneshot::Sender<()> },
+    /// The shards are ready.
+    Init { runner: Control },
     /// A shape failed, and the test ends for that reason.
     ShapeFailed { error: String },
     /// From a shard: its share of the iterations is used up.
@@ -82,6 +96,11 @@ pub(crate) struct Runner {
     pub(super) classes: Vec<String>,
     pub(super) status: watch::Sender<Status>,
     pub(super) events: broadcast::Sender<RunnerEvent>,
+
+    pub(super) hooks: ControlEvents,
+    pub(super) usage: Usage,
+    /// Whether the shards poll, and are always busy.
+    pub(super) spin: bool,
 
     pub(super) up: Vec<bool>,
     pub(super) awaiting_shards: Vec<oneshot::Sender<Result<(), Error>>>,
@@ -140,7 +159,7 @@ impl Runner {
                 let _ = reply.send(Err(Error::stopping()));
                 return;
             }
-            Deed::Begin => self.begin_test(user_count),
+            Deed::Begin => self.begin_test(user_count, hatch_rate),
             _ => {}
         }
         info!("Ramping to {user_count} users at a rate of {hatch_rate:.2} per second");
@@ -162,7 +181,8 @@ impl Runner {
         names.iter().map(number).collect()
     }
 
-    fn begin_test(&mut self, user_count: u32) {
+    fn begin_test(&mut self, user_count: u32, hatch_rate: f64) {
+        self.hooks.test_start.fire_with(|| TestStart { user_count, hatch_rate });
         self.status.send_modify(|status| status.stop_test_error = None);
         self.epoch += 1;
         let epoch = self.epoch;
@@ -186,6 +206,9 @@ impl Runner {
             info!("Resetting stats");
             self.reset_stats(oneshot::channel().0, cx);
         }
+        self.hooks
+            .hatch_complete
+            .fire_with(|| HatchComplete { user_count, by_class: by_class.clone() });
         self.tell(RunnerEvent::HatchComplete { user_count, by_class });
         for reply in self.awaiting_hatched.drain(..) {
             let _ = reply.send(Ok(()));
@@ -197,6 +220,7 @@ impl Runner {
         let epoch = self.epoch;
         self.stats.do_send(ToStats::Reset { epoch });
         self.order_all(|| ToSupervisor::ResetStats { epoch });
+        self.hooks.reset_stats.fire(&ResetStats);
         self.tell(RunnerEvent::StatsReset);
         let flushed = all_done(flush_all(&self.supervisors));
         cx.spawn(flushed.into_actor(self).map(|_, _, _| drop(done)));
@@ -205,6 +229,7 @@ impl Runner {
     fn stop(&mut self, done: Option<oneshot::Sender<()>>, cx: &mut Context<Runner>) {
         match self.step(Happening::Stop) {
             Deed::EndUsers => {
+                self.hooks.test_stopping.fire(&TestStopping);
                 self.awaiting_stopped.extend(done);
                 for reply in self.awaiting_hatched.drain(..) {
                     let _ = reply.send(Err(Error::stopped()));
@@ -235,9 +260,17 @@ impl Runner {
             all_done(flush_all(&supervisors)).await;
         };
         cx.spawn(ended.into_actor(self).map(|(), this, _| {
-            this.step(Happening::AllEnded);
+            if this.step(Happening::AllEnded) == Deed::Finish {
+                this.hooks.test_stop.fire(&TestStop);
+            }
             this.awaiting_stopped.clear();
         }));
+    }
+
+    fn quitting(&self, stats: Snapshot, reply: oneshot::Sender<Option<i32>>) {
+        let quitting = Quitting { stats, process_exit_code: Cell::new(None) };
+        self.hooks.quitting.fire_reverse(&quitting);
+        let _ = reply.send(quitting.process_exit_code.get());
     }
 
     fn shard_up(&mut self, shard: usize) {
@@ -310,6 +343,10 @@ impl Runner {
 
 impl Actor for Runner {
     type Context = Context<Runner>;
+
+    fn started(&mut self, cx: &mut Context<Runner>) {
+        cx.run_interval(MONITOR_INTERVAL, Runner::monitor);
+    }
 }
 
 impl Handler<ToRunner> for Runner {
@@ -334,6 +371,12 @@ impl Handler<ToRunner> for Runner {
             }
             ToRunner::ShardFailed { error } => self.shard_failed(error, cx),
             ToRunner::Users { shard, n_users } => self.set_users(shard, &n_users),
+            ToRunner::Init { runner } => self.hooks.init.fire_with(|| Init { runner }),
+            ToRunner::Quitting { stats, reply } => self.quitting(*stats, reply),
+            ToRunner::Quit { exit_code, done } => {
+                self.hooks.quit.fire(&Quit { exit_code });
+                drop(done);
+            }
             ToRunner::ShapeFailed { error } => self.shape_failed(error, cx),
             ToRunner::TasksDone { shard } => self.tasks_done(shard, cx),
             ToRunner::StopTest { shard, error } => self.stop_test(shard, error, cx),

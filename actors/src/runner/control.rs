@@ -4,11 +4,14 @@ use super::{
     actor::{Goal, Runner, ToRunner},
     events::{EVENTS_MAX, RunnerEvent, RunnerEvents, Status},
     local::Finished,
+    monitor::Usage,
     state::State,
 };
 use crate::{
     error::Error,
     hatcher::{Hatcher, all_done, flush_all},
+    headless::exit_code,
+    hooks::{ControlEvents, ListenControl},
     router::Actors,
     shard::Launch,
     stats::{StatsActor, ToStats},
@@ -37,6 +40,10 @@ pub(crate) struct Plan {
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) reset_stats: bool,
     pub(crate) iterations: Option<u64>,
+    pub(crate) listeners: Vec<ListenControl>,
+    /// What to exit with if a request or a task failed.
+    pub(crate) exit_code_on_error: i32,
+    pub(crate) spin: bool,
 }
 
 /// A handle to the runner for asynchronous code, such as a web page on the control thread. Clones
@@ -45,6 +52,7 @@ pub(crate) struct Plan {
 pub struct Control {
     pub(super) actors: Actors,
     status: watch::Receiver<Status>,
+    exit_code_on_error: i32,
     /// Weak, so that the streams of events end with the runner and not with its handles.
     events: broadcast::WeakSender<RunnerEvent>,
 }
@@ -72,6 +80,8 @@ impl Control {
             control.shut_down_shards().await;
             return Err(error);
         }
+        let runner = control.clone();
+        control.actors.runner.do_send(ToRunner::Init { runner });
         Ok(control)
     }
 
@@ -79,6 +89,7 @@ impl Control {
         let n_shards = launch.n_shards();
         let (status_tx, status) = watch::channel(Status::default());
         let (events, _) = broadcast::channel(EVENTS_MAX);
+        let exit_code_on_error = plan.exit_code_on_error;
         let weak_events = events.downgrade();
         let mut actors = None;
         // The supervisors must know the runner, and the runner its supervisors.
@@ -106,6 +117,9 @@ impl Control {
                 stats,
                 reset_stats: plan.reset_stats,
                 iterations: plan.iterations,
+                hooks: ControlEvents::with(&plan.listeners),
+                usage: Usage::now(),
+                spin: plan.spin,
                 classes: names,
                 status: status_tx,
                 events,
@@ -124,6 +138,7 @@ impl Control {
         Control {
             actors: Actors { runner, hatcher, stats, supervisors },
             status,
+            exit_code_on_error,
             events: weak_events,
         }
     }
@@ -264,11 +279,22 @@ impl Control {
     /// Stops the test, ends every shard, and returns all that is known then.
     pub(crate) async fn shut_down(&self) -> Finished {
         self.stop().await;
+        let (reply, asked) = oneshot::channel();
+        let stats = Box::new(self.stats().await.unwrap_or_default());
+        self.actors.runner.do_send(ToRunner::Quitting { stats, reply });
+        let asked = asked.await.ok().flatten();
         let loads = self.loads().await;
         self.shut_down_shards().await;
         // A shard's last statistics come before its last word, which was waited for.
         let snapshot = self.copy().await.unwrap_or_default();
-        Finished { snapshot, loads, status: self.status.borrow().clone() }
+        let status = self.status.borrow().clone();
+        let mut finished = Finished { snapshot, loads, status, exit_code: 0 };
+        let exit_code = asked.unwrap_or_else(|| exit_code(&finished, self.exit_code_on_error));
+        finished.exit_code = exit_code;
+        let (done, told) = oneshot::channel();
+        self.actors.runner.do_send(ToRunner::Quit { exit_code, done });
+        all_done(vec![told]).await;
+        finished
     }
 
     async fn shut_down_shards(&self) {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    hooks::ListenControl,
     shape::LoadTestShape,
     shard::{Launch, Shard},
     supervisor::ShardLoad,
@@ -33,7 +34,7 @@ use tokio::{
 };
 
 /// What a local runner is launched with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RunnerConfig {
     /// What all shards have in common: the user classes, the host, the program's options.
     pub common: Arc<Common>,
@@ -47,6 +48,20 @@ pub struct RunnerConfig {
     /// How many tasks are run, in all, before the test ends; entering a nested set counts as one
     /// too. `None`: as many as there is time for. `--iterations`.
     pub iterations: Option<u64>,
+    /// Called on the control thread to add the program's listeners.
+    pub listeners: Vec<ListenControl>,
+    /// What the process should exit with if a request or a task failed: Locust's
+    /// `--exit-code-on-error`.
+    pub exit_code_on_error: i32,
+}
+
+impl fmt::Debug for RunnerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunnerConfig")
+            .field("common", &self.common)
+            .field("cpus", &self.cpus)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is left of a run when its shards have ended.
@@ -55,6 +70,8 @@ pub(crate) struct Finished {
     pub(crate) snapshot: Snapshot,
     pub(crate) loads: Vec<ShardLoad>,
     pub(crate) status: Status,
+    /// What the process should end with.
+    pub(crate) exit_code: i32,
 }
 
 /// A runner whose shards are threads of this process. Clones are the same runner; several runners
@@ -89,6 +106,9 @@ impl LocalRunner {
             stop_timeout: config.stop_timeout,
             reset_stats: config.reset_stats,
             iterations: config.iterations,
+            listeners: config.listeners,
+            exit_code_on_error: config.exit_code_on_error,
+            spin: config.common.spin,
         };
         let RunnerConfig { common, cpus, .. } = config;
         LocalRunner::launch_with(plan, move || LocalShards::new(common, cpus))
@@ -241,6 +261,13 @@ impl LocalRunner {
     /// The events from now on.
     pub fn subscribe(&self) -> RunnerEvents {
         self.inner.control.subscribe()
+    }
+
+    /// What the process should end with, once the runner has quit: what a listener of `quitting`
+    /// has set, else as [`exit_codes`](crate::exit_codes) has it. Locust's
+    /// `Environment.process_exit_code`.
+    pub fn process_exit_code(&self) -> Option<i32> {
+        self.finished().map(|finished| finished.exit_code)
     }
 
     /// What is left after [`LocalRunner::quit`].

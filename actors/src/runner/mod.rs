@@ -5,6 +5,7 @@ mod control;
 mod events;
 mod lead;
 mod local;
+mod monitor;
 mod state;
 
 pub(crate) use actor::{Runner, ToRunner};
@@ -16,6 +17,8 @@ pub(crate) use local::Finished;
 pub use local::{LocalRunner, RunnerConfig};
 pub use state::State;
 
+#[cfg(test)]
+mod hook_tests;
 #[cfg(test)]
 mod shape_tests;
 #[cfg(test)]

@@ -55,7 +55,6 @@ pub(crate) fn launch(flags: &RunFlags, launch: Launch) -> Result<Outcome> {
         run_time: flags.run_time,
         only_summary: flags.only_summary,
         json: flags.json,
-        exit_code_on_error: flags.exit_code_on_error,
     };
     let outcome = headless::run(environment.runner_config()?, &options, shape)?;
     drop(target);
@@ -70,6 +69,7 @@ pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
     environment.reset_stats |= flags.reset_stats;
     environment.cores = flags.cores.clone();
     environment.seed = flags.seed.unwrap_or(environment.seed);
+    environment.exit_code_on_error = flags.exit_code_on_error;
     environment.spin |= flags.spin;
     environment.http.verify &= !flags.http.insecure;
     environment.http.keep_alive &= !flags.http.no_keepalive;

@@ -1,0 +1,55 @@
+//! One user by hand, for finding out what it does.
+
+use crate::{environment::Environment, error::Error};
+use anyhow::Result;
+use hatchery_actors::{RunnerEvent, State};
+use hatchery_core::{
+    events::{Events, RequestEvent, UserError},
+    placement::CoreChoice,
+    user::{Class, User},
+};
+
+/// Runs one user of a class until it ends by itself or stops the test, and prints each of its
+/// requests and errors on standard error: to be called from a test, a debugger or a scratch `main`.
+/// Ctrl-C ends the process. The environment says the rest: host, tags, options, and
+/// [`Environment::iterations`] to end after so many tasks. Locust's `run_single_user`.
+///
+/// # Errors
+/// Those of [`Environment::create_local_runner`].
+pub fn run_single_user<U: User>(environment: &Environment) -> Result<(), Error> {
+    run::<U>(environment).map_err(Error::new)
+}
+
+fn run<U: User>(environment: &Environment) -> Result<()> {
+    let mut environment = environment.clone().cores(CoreChoice::Count(1)).listen(print);
+    environment.classes = vec![Class::of::<U>()];
+    let runner = environment.create_local_runner()?;
+    let mut events = runner.subscribe();
+    eprintln!("{:<7} {:<49} {:>9} {:>6} error", "type", "name", "ms", "status");
+    runner.start(1, f64::INFINITY, false)?;
+    let mut was_there = false;
+    while let Some(event) = events.blocking_next() {
+        match event {
+            RunnerEvent::Users { user_count } if user_count > 0 => was_there = true,
+            RunnerEvent::Users { .. } if was_there => break,
+            RunnerEvent::State { to: State::Stopped, .. } => break,
+            _ => {}
+        }
+    }
+    runner.quit();
+    Ok(())
+}
+
+fn print(events: &mut Events) {
+    events.request.add_listener(|request: &RequestEvent| {
+        let ms = request.response_time.as_secs_f64() * 1e3;
+        let failure = request.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+        eprintln!(
+            "{:<7} {:<49} {ms:>9.3} {:>6} {failure}",
+            request.request_type, request.name, request.status
+        );
+    });
+    events.user_error.add_listener(|error: &UserError| {
+        eprintln!("error in {}: {}\n{}", error.class, error.message, error.trace);
+    });
+}
