@@ -10,7 +10,11 @@ use bytes::{Bytes, BytesMut};
 use hatchery_core::shard::Shard;
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
-use std::{cell::RefCell, fmt, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::Rc,
+};
 
 /// Origins and sites kept. A scenario has a few; one that makes them from data must not fill the
 /// memory.
@@ -35,6 +39,7 @@ pub(crate) struct Local {
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
     spare_headers: RefCell<Vec<HeaderMap>>,
     kept_bytes: RefCell<BytesMut>,
+    n_sessions: Cell<usize>,
 }
 
 impl Local {
@@ -51,8 +56,15 @@ impl Local {
                 origins: RefCell::default(),
                 spare_headers: RefCell::default(),
                 kept_bytes: RefCell::default(),
+                // Cores begin at different addresses.
+                n_sessions: Cell::new(shard.index()),
             }
         })
+    }
+
+    /// Counts a session.
+    pub(crate) fn next_turn(&self) -> usize {
+        self.n_sessions.replace(self.n_sessions.get().wrapping_add(1))
     }
 
     /// The site of a base URL.

@@ -18,8 +18,9 @@ pub struct SessionOptions {
     pub client_cert: Option<(PathBuf, PathBuf)>,
     /// Whether connections are closed with RST, which leaves no TIME_WAIT behind, instead of FIN.
     pub reset_on_close: bool,
-    /// The local address to connect from.
-    pub source: Option<IpAddr>,
+    /// Local addresses to connect from, which the sessions of a core take in turn: each has ports
+    /// of its own, so that one host opens more connections than one address allows.
+    pub sources: Vec<IpAddr>,
     /// Addresses that take the place of names: host, port, and where to connect instead. The
     /// `Host` header and TLS keep the name. `--resolve`.
     pub resolve: Vec<(String, u16, IpAddr)>,
@@ -42,7 +43,7 @@ impl Default for SessionOptions {
             ca_file: None,
             client_cert: None,
             reset_on_close: false,
-            source: None,
+            sources: vec![],
             lean: true,
             resolve: vec![],
             body_bytes_max: BODY_BYTES_MAX,
@@ -60,8 +61,13 @@ impl SessionOptions {
         Some(Target::Host { host: ip.to_string().into(), port: *port })
     }
 
-    pub(crate) fn socket(&self) -> SocketOptions {
-        SocketOptions { source: self.source, reset_on_close: self.reset_on_close }
+    /// How the sockets of a core's session are set up; `turn` counts the sessions.
+    pub(crate) fn socket(&self, turn: usize) -> SocketOptions {
+        let source = match self.sources.len() {
+            0 => None,
+            n_sources => Some(self.sources[turn % n_sources]),
+        };
+        SocketOptions { source, reset_on_close: self.reset_on_close }
     }
 }
 

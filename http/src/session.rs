@@ -9,7 +9,7 @@ use crate::{
     request::{Challenge, RequestBuilder},
     site::{Origin, Site},
 };
-use hatchery_core::{shard::Shard, user::Spawn};
+use hatchery_core::{ring::SocketOptions, shard::Shard, user::Spawn};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rustls::ClientConfig;
 use std::{
@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) local: Rc<Local>,
     pub(crate) site: Rc<Site>,
     pub(crate) options: Rc<SessionOptions>,
+    pub(crate) socket: SocketOptions,
     pub(crate) cookies: Cookies,
     pool: RefCell<Pool>,
     headers: RefCell<Option<Box<HeaderMap>>>,
@@ -93,10 +94,12 @@ impl HttpSession {
         options: Option<Rc<SessionOptions>>,
     ) -> HttpSession {
         let local = Local::of(shard);
+        let options = options.unwrap_or_else(|| Rc::clone(&local.options));
         HttpSession(Rc::new(Inner {
             shard: Rc::clone(shard),
             site: local.site(base_url),
-            options: options.unwrap_or_else(|| Rc::clone(&local.options)),
+            socket: options.socket(local.next_turn()),
+            options,
             local,
             cookies: Cookies::default(),
             pool: RefCell::default(),

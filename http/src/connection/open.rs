@@ -12,7 +12,7 @@ use hatchery_core::net;
 pub(crate) async fn open(session: &Inner, origin: &Origin) -> Result<Connection, HttpError> {
     let resolved = session.options.resolved(&origin.target);
     let target = resolved.as_ref().unwrap_or(&origin.target);
-    let stream = net::connect(&session.shard, target, &session.options.socket())
+    let stream = net::connect(&session.shard, target, &session.socket)
         .await
         .map_err(|error| HttpError::connect(&error))?;
     let transport = match &origin.tls {

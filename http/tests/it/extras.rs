@@ -1,8 +1,11 @@
 //! The rarer things that a session can do.
 
-use crate::harness::{Server, answer, on_shard};
+use crate::harness::{Server, answer, on_shard, read_request};
 use hatchery_http::{HttpSession, Multipart, SessionOptions};
-use std::net::IpAddr;
+use std::{
+    io::{BufReader, Write},
+    net::IpAddr,
+};
 
 #[test]
 fn files_are_sent_as_a_form() {
@@ -111,4 +114,31 @@ fn digest_challenges_are_answered_as_one_sample_and_at_once_from_then_on() {
     let failure = "HTTPError: 401 Client Error: Unauthorized for url: /c";
     recorded.check(&["POST /a 1/0", "GET /b 1/0", "GET /c 1/1"], &[failure]);
     assert_eq!(server.seen().len(), 5);
+}
+
+#[test]
+fn sessions_take_source_addresses_in_turn() {
+    let (peers, seen) = crossbeam_channel::unbounded();
+    let server = Server::raw(move |i, stream| {
+        peers.send(stream.peer_addr().expect("connected").ip()).expect("the test waits");
+        let mut reader = BufReader::new(stream);
+        while read_request(i, &mut reader).is_some() {
+            reader.get_mut().write_all(&answer("200 OK", "", "")).expect("open");
+        }
+    });
+    let url = server.url;
+    on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let sources = vec![IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 3])];
+            let options = SessionOptions { sources, ..SessionOptions::default() };
+            for _ in 0..3 {
+                let options = options.clone();
+                let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
+                client.get("/").await.raise_for_status().expect("200");
+            }
+        }
+    });
+    let last: Vec<_> = seen.try_iter().map(|ip| ip.to_string()).collect();
+    assert_eq!(last, ["127.0.0.2", "127.0.0.3", "127.0.0.2"]);
 }
