@@ -49,11 +49,11 @@ impl Program {
             if begin.elapsed() > PATIENCE {
                 let _ = Command::new("kill").args(["-s", "KILL", &id]).status();
                 let output = done.join().expect("no panic").expect("it was started");
-                panic!("it did not end: {}", Finished::new(output).stderr);
+                panic!("it did not end: {}", Finished::new(&output).stderr);
             }
             thread::sleep(Duration::from_millis(5));
         }
-        Finished::new(done.join().expect("no panic").expect("it was started"))
+        Finished::new(&done.join().expect("no panic").expect("it was started"))
     }
 }
 
@@ -78,7 +78,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    fn new(output: Output) -> Finished {
+    fn new(output: &Output) -> Finished {
         Finished {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

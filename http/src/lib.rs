@@ -7,7 +7,7 @@ mod session;
 pub use session::{HttpSession, Renamed};
 
 mod request;
-pub use request::{Catching, Multipart, Plain, RequestBuilder, Rest, Streaming};
+pub use request::{Catching, Multipart, Plain, RequestBuilder, Rest, Sending, Streaming};
 
 mod response;
 pub use response::{CatchResponse, HttpFailure, Link, Response, RestResponse, StreamResponse};

@@ -3,7 +3,7 @@
 use crate::{
     connection::TlsConfigs,
     options::{HttpDefaults, SessionOptions},
-    request::Parts,
+    request::{Parts, Spare},
     site::{Origin, Site},
 };
 use bytes::{Bytes, BytesMut};
@@ -39,6 +39,7 @@ pub(crate) struct Local {
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
     spare_headers: RefCell<Vec<HeaderMap>>,
     kept_bytes: RefCell<BytesMut>,
+    pub(crate) spare_requests: Rc<Spare>,
     n_sessions: Cell<usize>,
 }
 
@@ -56,6 +57,7 @@ impl Local {
                 origins: RefCell::default(),
                 spare_headers: RefCell::default(),
                 kept_bytes: RefCell::default(),
+                spare_requests: Rc::default(),
                 // Cores begin at different addresses.
                 n_sessions: Cell::new(shard.index()),
             }

@@ -6,5 +6,8 @@ mod failures;
 mod iterations;
 mod library;
 mod mistakes;
+mod nginx;
+mod order;
 mod tags;
 mod users;
+mod waits;

@@ -1,11 +1,15 @@
 //! Putting a request together; awaiting it sends it.
 
 use super::{digest::Credentials, mode::Plain, multipart::Multipart, parts::Parts};
-use crate::{error::HttpError, session::HttpSession, site};
+use crate::{
+    error::HttpError,
+    session::{HttpSession, Inner},
+    site,
+};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
-use std::{borrow::Cow, fmt, marker::PhantomData, time::Duration};
+use std::{borrow::Cow, fmt, marker::PhantomData, rc::Rc, time::Duration};
 
 /// A request being put together by the methods of [`HttpSession`]. Nothing happens until it is
 /// awaited; then it is sent, and recorded once.
@@ -32,7 +36,21 @@ impl<'a> RequestBuilder<'a, Plain> {
     }
 }
 
+/// A request that no longer borrows anything.
+pub(super) struct Detached {
+    pub(super) session: Rc<Inner>,
+    pub(super) method: Method,
+    pub(super) path: Cow<'static, str>,
+    pub(super) name: Option<Cow<'static, str>>,
+    pub(super) parts: Option<Box<Parts>>,
+}
+
 impl<'a, Mode> RequestBuilder<'a, Mode> {
+    pub(super) fn detach(self) -> Detached {
+        let RequestBuilder { session, method, path, name, parts, .. } = self;
+        Detached { session: Rc::clone(&session.0), method, path, name, parts }
+    }
+
     pub(super) fn with_mode<Other>(self) -> RequestBuilder<'a, Other> {
         let RequestBuilder { session, method, path, name, parts, .. } = self;
         RequestBuilder { session, method, path, name, parts, mode: PhantomData }

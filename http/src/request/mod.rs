@@ -12,6 +12,7 @@ mod multipart;
 mod open;
 mod parts;
 mod perform;
+mod pooled;
 mod write;
 
 pub(crate) use body::ReqBody;
@@ -19,8 +20,9 @@ pub use builder::RequestBuilder;
 pub(crate) use deadline::Deadline;
 pub(crate) use digest::Challenge;
 pub(crate) use follow::is_redirect;
-pub use mode::{Catching, Plain, Rest, Streaming};
+pub use mode::{Catching, Plain, Rest, Sending, Streaming};
 pub use multipart::Multipart;
 pub(crate) use open::Open;
 pub(crate) use parts::Parts;
 pub(crate) use perform::{Finished, Sent};
+pub(crate) use pooled::Spare;

@@ -3,16 +3,23 @@
 use super::{
     builder::RequestBuilder,
     perform::{Finished, perform},
+    pooled::Pooled,
 };
-use crate::response::{CatchResponse, Response, RestResponse, StreamResponse};
+use crate::{
+    response::{CatchResponse, Response, RestResponse, StreamResponse},
+    session::Inner,
+};
 use http::{
     HeaderValue,
     header::{ACCEPT, CONTENT_TYPE},
 };
 use std::{
+    fmt,
     future::{Future, IntoFuture},
+    marker::PhantomData,
     pin::Pin,
     rc::Rc,
+    task::{Context, Poll, ready},
 };
 
 /// Marks a request that is recorded as soon as it has ended.
@@ -58,42 +65,54 @@ impl<'a> RequestBuilder<'a, Plain> {
     }
 }
 
-impl<'a> IntoFuture for RequestBuilder<'a, Plain> {
-    type Output = Response;
-    type IntoFuture = Pin<Box<dyn Future<Output = Response> + 'a>>;
+/// A request under way. Dropping it gives up, and closes the connection.
+#[must_use = "a request is sent when it is awaited"]
+pub struct Sending<Mode> {
+    future: Pooled<Finished>,
+    session: Rc<Inner>,
+    mode: PhantomData<Mode>,
+}
 
-    fn into_future(self) -> Self::IntoFuture {
-        let shard = &self.session.0.shard;
-        Box::pin(async move { Finished::record(perform(self).await, shard) })
+impl<Mode> fmt::Debug for Sending<Mode> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
     }
 }
 
-impl<'a> IntoFuture for RequestBuilder<'a, Catching> {
-    type Output = CatchResponse;
-    type IntoFuture = Pin<Box<dyn Future<Output = CatchResponse> + 'a>>;
+/// How a request of a mode is awaited: `$make` turns what came of it into what is given out.
+macro_rules! awaited {
+    ($mode:ty => $output:ty, $make:expr) => {
+        impl IntoFuture for RequestBuilder<'_, $mode> {
+            type Output = $output;
+            type IntoFuture = Sending<$mode>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        let shard = &self.session.0.shard;
-        Box::pin(async move { CatchResponse::new(perform(self).await, shard) })
-    }
+            fn into_future(self) -> Sending<$mode> {
+                let session = Rc::clone(&self.session.0);
+                let spare = &session.local.spare_requests;
+                let future = Pooled::new(spare, perform(self.detach()));
+                Sending { future, session, mode: PhantomData }
+            }
+        }
+
+        impl Future for Sending<$mode> {
+            type Output = $output;
+
+            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<$output> {
+                let finished = ready!(Pin::new(&mut self.future).poll(cx));
+                let make: fn(Finished, &Rc<Inner>) -> $output = $make;
+                Poll::Ready(make(finished, &self.session))
+            }
+        }
+    };
 }
 
-impl<'a> IntoFuture for RequestBuilder<'a, Rest> {
-    type Output = RestResponse;
-    type IntoFuture = Pin<Box<dyn Future<Output = RestResponse> + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let shard = &self.session.0.shard;
-        Box::pin(async move { RestResponse::new(CatchResponse::new(perform(self).await, shard)) })
-    }
-}
-
-impl<'a> IntoFuture for RequestBuilder<'a, Streaming> {
-    type Output = StreamResponse;
-    type IntoFuture = Pin<Box<dyn Future<Output = StreamResponse> + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let session = Rc::clone(&self.session.0);
-        Box::pin(async move { StreamResponse::new(perform(self).await, session) })
-    }
-}
+awaited!(Plain => Response, |finished, session| finished.record(&session.shard));
+awaited!(Catching => CatchResponse, |finished, session| {
+    CatchResponse::new(finished, &session.shard)
+});
+awaited!(Rest => RestResponse, |finished, session| {
+    RestResponse::new(CatchResponse::new(finished, &session.shard))
+});
+awaited!(Streaming => StreamResponse, |finished, session| {
+    StreamResponse::new(finished, Rc::clone(session))
+});

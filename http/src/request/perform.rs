@@ -1,7 +1,7 @@
 //! A request from the first byte to its sample.
 
 use super::{
-    builder::RequestBuilder,
+    builder::Detached,
     digest::follow_with,
     follow::{Followed, Hop, follow},
     label::Label,
@@ -34,9 +34,9 @@ pub(crate) struct Sent {
 }
 
 /// Sends a request and follows its redirects.
-pub(super) async fn perform<Mode>(request: RequestBuilder<'_, Mode>) -> Finished {
-    let RequestBuilder { session, method, path, name, mut parts, .. } = request;
-    let session = &session.0;
+pub(super) async fn perform(request: Detached) -> Finished {
+    let Detached { session, method, path, name, mut parts } = request;
+    let session = &*session;
     let error = parts.as_mut().and_then(|parts| parts.error.take());
     let query = parts.as_ref().map(|parts| &*parts.query).filter(|query| !query.is_empty());
     let target = match error {
