@@ -229,6 +229,7 @@ impl Environment {
         if let Some(host) = &self.host {
             hatchery_http::check_base_url(host).context("read --host")?;
         }
+        self.check_tables()?;
         self.warn_of_empty_tables();
         let common = Common {
             classes: self.classes.clone(),
@@ -251,6 +252,16 @@ impl Environment {
             listeners: self.control_listeners.clone(),
             exit_code_on_error: self.exit_code_on_error,
         })
+    }
+
+    fn check_tables(&self) -> Result<()> {
+        for problem in self.classes.iter().flat_map(Class::problems) {
+            match problem.is_error {
+                true => bail!(problem.text),
+                false => warn!("{}", problem.text),
+            }
+        }
+        Ok(())
     }
 
     /// Users without tasks run, as in Locust: their first task is an error.

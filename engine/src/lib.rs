@@ -16,6 +16,14 @@ mod single;
 #[doc(hidden)]
 pub mod tool;
 
+/// Sockets on a core's ring, for protocols of one's own: see `engine/examples/tcp.rs`.
+pub mod net {
+    pub use hatchery_core::{
+        net::{ConnectError, Target, connect},
+        ring::{Address, Listener, SocketOptions, Stream},
+    };
+}
+
 pub use clap;
 pub use environment::Environment;
 pub use error::Error;
@@ -28,8 +36,9 @@ pub use hatchery_core::{
     shard::{Shard, Ticket},
     stats::{Failure, Snapshot},
     user::{
-        Choice, Class, Cx, Exit, Leaf, Root, Spawn, Table, TagFilter, TaskResult, TaskSet, Tasks,
-        User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait, poisson,
+        Choice, Class, Cx, Exit, Leaf, Problem, Root, Spawn, Table, TagFilter, TaskResult, TaskSet,
+        Tasks, User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait,
+        poisson,
     },
 };
 pub use hatchery_http::{HttpSession, Response};

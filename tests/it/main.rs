@@ -6,7 +6,6 @@ mod failures;
 mod iterations;
 mod library;
 mod mistakes;
-mod nginx;
 mod order;
 mod tags;
 mod users;

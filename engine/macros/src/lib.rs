@@ -23,7 +23,8 @@ use syn::{Item, parse_macro_input, spanned::Spanned};
 /// ```
 ///
 /// A nested set names what it runs in: `#[tasks(parent = Shopper)]`. `#[task]` and `#[task(3)]` are
-/// short for a weight of 1 and of 3. Locust's `@task` and `@tag`.
+/// short for a weight of 1 and of 3. In a set with `Choice::Markov`, `#[task(to(item = 3, pay))]`
+/// names the tasks that may follow. Locust's `@task`, `@tag` and `@transition`.
 #[proc_macro_attribute]
 pub fn tasks(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as Item);

@@ -3,11 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    Attribute, Error, Ident, LitInt, LitStr, Meta, Result, Token, Type, bracketed,
+    Attribute, Error, Ident, LitInt, LitStr, Meta, Result, Token, Type, bracketed, parenthesized,
     parse::{Parse, ParseStream},
 };
 
-const KEYS: &str = "expected `weight = N` or `tags = [\"…\"]`";
+const KEYS: &str = "expected `weight = N`, `tags = [\"…\"]` or `to(task = N, …)`";
 
 /// `#[tasks]` or `#[tasks(parent = Shopper)]`.
 #[derive(Default)]
@@ -37,6 +37,8 @@ impl Parse for Parent {
 pub(crate) struct Spec {
     weight: Option<LitInt>,
     tags: Vec<LitStr>,
+    /// In a Markov set: the tasks that may follow, with their weights.
+    to: Vec<(Ident, TokenStream)>,
 }
 
 impl Spec {
@@ -56,6 +58,33 @@ impl Spec {
     pub(crate) fn tagged(&self) -> TokenStream {
         let tags = &self.tags;
         if tags.is_empty() { quote!() } else { quote!(.tagged(&[#(#tags),*])) }
+    }
+
+    /// `.to(…)` for each task that may follow.
+    pub(crate) fn transitions(&self) -> TokenStream {
+        let rows = self.to.iter().map(|(task, weight)| quote!(.to(#weight, Self::#task)));
+        quote!(#(#rows)*)
+    }
+
+    fn add_transitions(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let list;
+        parenthesized!(list in input);
+        while !list.is_empty() {
+            let task: Ident = list.parse()?;
+            let weight = match list.peek(Token![=]) {
+                true => {
+                    list.parse::<Token![=]>()?;
+                    let weight: LitInt = list.parse()?;
+                    quote!(#weight)
+                }
+                false => quote!(1),
+            };
+            self.to.push((task, weight));
+            if !list.is_empty() {
+                list.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
     }
 
     fn set_weight(&mut self, weight: LitInt) -> Result<()> {
@@ -84,6 +113,13 @@ impl Parse for Spec {
         }
         while !input.is_empty() {
             let key: Ident = input.parse().map_err(|error| Error::new(error.span(), KEYS))?;
+            if key == "to" {
+                spec.add_transitions(input)?;
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+                continue;
+            }
             if key != "weight" && key != "tags" {
                 return Err(Error::new(key.span(), KEYS));
             }

@@ -95,7 +95,8 @@ fn task_row(attr: &Attribute, sig: &Signature) -> Result<TokenStream> {
     check_arguments(sig)?;
     check_result(sig)?;
     let (ident, weight, tagged) = (&sig.ident, spec.weight(), spec.tagged());
-    Ok(quote_spanned!(ident.span()=> .task(#weight, Self::#ident) #tagged))
+    let to = spec.transitions();
+    Ok(quote_spanned!(ident.span()=> .task(#weight, Self::#ident) #tagged #to))
 }
 
 /// Hooks belong to the trait; a task of that name is a hook that is never called.

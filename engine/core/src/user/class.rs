@@ -2,6 +2,7 @@
 
 use super::{
     actor::Actor,
+    markov::Problem,
     run::{self, live},
     table::{Leaf, Narrowing, Prepared, Table, last_segment},
     tags::TagFilter,
@@ -28,6 +29,7 @@ pub struct Class {
     equal_weights: bool,
     ready: Ready,
     leaves: Leaves,
+    problems: Arc<dyn Fn() -> Vec<Problem> + Send + Sync>,
 }
 
 impl Class {
@@ -40,7 +42,7 @@ impl Class {
     /// the place of [`super::Tasks::table`].
     pub fn with_table<U: User>(table: impl Fn() -> Table<U> + Send + Sync + 'static) -> Class {
         let table = Arc::new(table);
-        let table_too = Arc::clone(&table);
+        let (table_too, table_as_well) = (Arc::clone(&table), Arc::clone(&table));
         Class {
             name: last_segment(type_name::<U>()),
             weight: U::WEIGHT,
@@ -53,6 +55,7 @@ impl Class {
                 let prepared = prepare(table(), &narrowing);
                 Rc::new(Nest { class, prepared: Rc::new(prepared) })
             }),
+            problems: Arc::new(move || table_as_well().problems(U::CHOICE)),
             leaves: Arc::new(move |narrowing| prepare(table_too(), narrowing).leaves),
         }
     }
@@ -98,6 +101,11 @@ impl Class {
     /// Its tasks that a filter keeps, with their shares. Empty if none are left.
     pub fn tasks(&self, filter: &TagFilter) -> Vec<Leaf> {
         (self.leaves)(&Narrowing { tags: filter, equal_weights: self.equal_weights })
+    }
+
+    /// What is wrong with its task tables: to be asked before it is run.
+    pub fn problems(&self) -> Vec<Problem> {
+        (self.problems)()
     }
 
     /// Prepares the class on a core.

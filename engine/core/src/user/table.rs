@@ -4,6 +4,7 @@ use super::{
     context::Cx,
     exit::TaskResult,
     guard::guard,
+    markov::{self, Chain, Link, Problem},
     run,
     tags::TagFilter,
     traits::{Choice, TaskSet, Tasks},
@@ -44,7 +45,20 @@ pub struct Entry<S: Tasks> {
     name: Cow<'static, str>,
     weight: u32,
     tags: Vec<&'static str>,
+    /// What transitions name it by: the name of its type, which no other task has.
+    key: &'static str,
+    /// In a Markov set: weight and key of each task that may follow.
+    to: Vec<(u32, &'static str)>,
     narrow: Narrow<S>,
+    /// What is wrong with a nested set.
+    problems: fn() -> Vec<Problem>,
+}
+
+impl<S: Tasks> Entry<S> {
+    fn link(&self) -> Link<'_> {
+        let has_tags = !self.tags.is_empty();
+        Link { key: self.key, name: &self.name, to: &self.to, has_tags }
+    }
 }
 
 /// The tasks of a user or set, in order. Locust's `tasks`.
@@ -83,6 +97,9 @@ impl<S: Tasks> Table<S> {
             name: last_segment(type_name::<F>()).into(),
             weight,
             tags: vec![],
+            key: type_name::<F>(),
+            to: vec![],
+            problems: Vec::new,
             narrow: Rc::new(move |narrowing, tags| {
                 narrowing.tags.keeps(tags).then(|| (Rc::clone(&run), vec![]))
             }),
@@ -97,6 +114,9 @@ impl<S: Tasks> Table<S> {
             name: last_segment(type_name::<T>()).into(),
             weight,
             tags: vec![],
+            key: type_name::<T>(),
+            to: vec![],
+            problems: || T::table().problems(T::CHOICE),
             narrow: Rc::new(|narrowing, tags| {
                 let prepared = Prepared::new(T::table(), T::CHOICE, narrowing, tags);
                 if prepared.is_empty() {
@@ -121,6 +141,57 @@ impl<S: Tasks> Table<S> {
             entry.tags.extend_from_slice(tags);
         }
         self
+    }
+
+    /// In a set with [`Choice::Markov`]: `task` may follow the one just added, with this weight
+    /// against the others that may. Every task needs one that may follow it. Locust's
+    /// `@transition`.
+    ///
+    /// ```
+    /// # use hatchery_core::user::*;
+    /// # struct Walk;
+    /// # impl Walk {
+    /// #     async fn home(&mut self, _: &mut Cx<'_, Self>) -> TaskResult { Ok(()) }
+    /// #     async fn away(&mut self, _: &mut Cx<'_, Self>) -> TaskResult { Ok(()) }
+    /// # }
+    /// impl Tasks for Walk {
+    ///     type Parent = Root;
+    ///     fn table() -> Table<Self> {
+    ///         Table::new()
+    ///             .task(1, Self::home).to(3, Self::away).to(1, Self::home)
+    ///             .task(1, Self::away).to(1, Self::home)
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn to<F>(mut self, weight: u32, _task: F) -> Self
+    where
+        F: AsyncFn(&mut S, &mut Cx<'_, S>) -> TaskResult + 'static,
+    {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.to.push((weight, type_name::<F>()));
+        }
+        self
+    }
+
+    /// The same for a nested set.
+    #[must_use]
+    pub fn to_set<T: TaskSet + Tasks<Parent = S>>(mut self, weight: u32) -> Self {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.to.push((weight, type_name::<T>()));
+        }
+        self
+    }
+
+    /// What is wrong with the table and those nested in it.
+    pub(crate) fn problems(&self, choice: Choice) -> Vec<Problem> {
+        let nested = self.entries.iter().flat_map(|entry| (entry.problems)());
+        let mut problems: Vec<Problem> = nested.collect();
+        if choice == Choice::Markov {
+            let links: Vec<Link<'_>> = self.entries.iter().map(Entry::link).collect();
+            problems.extend(markov::problems(last_segment(type_name::<S>()), &links));
+        }
+        problems
     }
 
     /// Names the task just added, for `--show-task-ratio`; closures have no name of their own.
@@ -160,6 +231,8 @@ pub(crate) struct Prepared<S: Tasks> {
     /// Running sums of the weights.
     sums: Vec<u32>,
     choice: Choice,
+    /// Empty unless the choice is a Markov set's.
+    chain: Chain,
     pub(crate) leaves: Vec<Leaf>,
     /// Whether there were tasks before the filter.
     pub(crate) had_tasks: bool,
@@ -174,12 +247,13 @@ impl<S: Tasks> Prepared<S> {
     ) -> Self {
         let had_tasks = !table.entries.is_empty();
         let (mut runs, mut sums, mut leaves, mut sum) = (vec![], vec![], vec![], 0);
+        let mut kept = vec![];
         for entry in table.entries {
             let tags = [inherited, &entry.tags].concat();
             let Some((run, tasks)) = (entry.narrow)(narrowing, &tags) else { continue };
             // In a sequence every task has its turn, whatever its weight.
             let weight = match choice {
-                Choice::Sequential => 1,
+                Choice::Sequential | Choice::Markov => 1,
                 Choice::Random if narrowing.equal_weights => entry.weight.min(1),
                 Choice::Random => entry.weight,
             };
@@ -189,23 +263,34 @@ impl<S: Tasks> Prepared<S> {
             sum += weight;
             sums.push(sum);
             runs.push(run);
-            leaves.push(Leaf { name: entry.name, ratio: f64::from(weight), tasks });
+            leaves.push(Leaf { name: entry.name.clone(), ratio: f64::from(weight), tasks });
+            kept.push(entry);
         }
         for leaf in &mut leaves {
             leaf.ratio /= f64::from(sum);
         }
-        Prepared { runs, sums, choice, leaves, had_tasks }
+        let chain = match choice {
+            Choice::Markov => Chain::new(&kept.iter().map(Entry::link).collect::<Vec<_>>()),
+            _ => Chain::default(),
+        };
+        Prepared { runs, sums, choice, chain, leaves, had_tasks }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// The next task; `position` is where a sequence has got to.
+    /// The next task; `position` is where a sequence has got to: the number of the last task, plus
+    /// one.
     pub(crate) fn choose(&self, position: &mut usize, rng: &mut Rng) -> &Run<S> {
         let index = match self.choice {
             Choice::Sequential => {
                 let index = *position % self.runs.len();
+                *position = index + 1;
+                index
+            }
+            Choice::Markov => {
+                let index = self.chain.next(position.checked_sub(1), rng);
                 *position = index + 1;
                 index
             }

@@ -32,6 +32,9 @@ pub enum Choice {
     /// One after the other in the order of the table, over and over; weights do not matter.
     /// Locust's `SequentialTaskSet`.
     Sequential,
+    /// The first task of the table to begin with, then one of those that the task before leads to,
+    /// by weight: see [`Table::to`]. Locust's `MarkovTaskSet`.
+    Markov,
 }
 
 /// A simulated user. Locust's `User` class.
