@@ -226,7 +226,9 @@ impl Environment {
         if self.classes.is_empty() {
             bail!("no user class to run: register one with `user::<…>()`");
         }
-        if let Some(host) = &self.host {
+        if let Some(host) = &self.host
+            && self.classes.iter().any(Class::needs_host)
+        {
             hatchery_http::check_base_url(host).context("read --host")?;
         }
         self.check_tables()?;

@@ -122,8 +122,9 @@ impl Program {
     /// # use hatchery::prelude::*;
     /// # struct Visitor;
     /// # #[tasks] impl Visitor { #[task] async fn t(&mut self, _: &mut Cx<'_, Self>) -> TaskResult { Ok(()) } }
-    /// #[derive(hatchery::clap::Args)]
-    /// #[command()]
+    /// use hatchery::clap; // the derive looks for it
+    ///
+    /// #[derive(clap::Args)]
     /// struct Shop {
     ///     /// Items that there are
     ///     #[arg(long, default_value_t = 1000)]

@@ -120,6 +120,9 @@ fn calls(urls: &Urls) -> Result<Vec<Call>> {
     let method = urls.method.as_deref().unwrap_or(default_method).to_ascii_uppercase();
     let method = hatchery_http::parse_method(&method).context("read --method")?;
     let headers: Arc<[_]> = urls.headers.clone().into();
+    if let Some(host) = &urls.run.host {
+        hatchery_http::check_base_url(host).context("read --host")?;
+    }
     let parts = urls.urls.iter().map(|url| split(url, urls.run.host.is_some()));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let one_origin = parts.iter().all(|part| part.0 == parts[0].0);

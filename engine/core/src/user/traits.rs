@@ -51,8 +51,8 @@ pub trait User: Tasks<Parent = Root> {
     /// Base URL of the target, unless the program or the command line gives one. Locust's `host`.
     const HOST: Option<&'static str> = None;
 
-    /// Whether a run without a host is refused before it starts. Turn it off for users that do
-    /// not speak to one.
+    /// Whether a run without a host, or with one that is no HTTP URL, is refused before it starts.
+    /// Turn it off for users that do not speak to one, or speak another protocol to it.
     const NEEDS_HOST: bool = true;
 
     /// The time between tasks. Locust's `wait_time`.
