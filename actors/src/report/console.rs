@@ -25,6 +25,9 @@ const NAME_WIDTH_MAX: usize = 80;
 /// Names are cut no shorter than this; a narrower terminal wraps lines. Locust goes to 0.
 const NAME_WIDTH_MIN: usize = 20;
 
+/// Left free on a terminal, for the columns that grow with their numbers.
+const SPARE_WIDTH: usize = 4;
+
 /// What the other columns of the wider table take.
 const OTHER_COLUMNS_WIDTH: usize = 80;
 
@@ -68,7 +71,7 @@ impl Console {
 
     /// For a terminal of so many columns.
     pub fn for_columns(n_columns: usize) -> Console {
-        let room = n_columns.saturating_sub(OTHER_COLUMNS_WIDTH);
+        let room = n_columns.saturating_sub(OTHER_COLUMNS_WIDTH + SPARE_WIDTH);
         Console { name_width: room.clamp(NAME_WIDTH_MIN, NAME_WIDTH_MAX) }
     }
 
@@ -348,7 +351,7 @@ mod tests {
     #[test]
     fn the_name_takes_what_the_terminal_leaves() {
         assert_eq!(Console::for_columns(80).name_width, 20);
-        assert_eq!(Console::for_columns(120).name_width, 40);
+        assert_eq!(Console::for_columns(120).name_width, 36);
         assert_eq!(Console::for_columns(300).name_width, 80);
     }
 }

@@ -60,11 +60,5 @@ impl fmt::Display for TargetError {
     }
 }
 
-impl Error for TargetError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Kind::Listen { source, .. } | Kind::Thread(source) => Some(source),
-            Kind::NoCpu | Kind::Shard(_) | Kind::Silent => None,
-        }
-    }
-}
+/// Its text has the system's error in it already, and the fix behind that.
+impl Error for TargetError {}
