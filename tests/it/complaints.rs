@@ -9,7 +9,12 @@ const URL: &str = "http://127.0.0.1:9/";
 
 #[track_caller]
 fn check(args: &[&str], expected: &[&str]) {
-    let finished = Program::start(HATCHERY, args).finish();
+    check_program(HATCHERY, args, expected);
+}
+
+#[track_caller]
+fn check_program(program: &str, args: &[&str], expected: &[&str]) {
+    let finished = Program::start(program, args).finish();
     assert_eq!(finished.code(), 2, "{args:?}: {}", finished.stderr);
     assert_eq!(finished.stdout, "", "{args:?}");
     assert_eq!(finished.stderr.lines().count(), 1, "{args:?}: {}", finished.stderr);
@@ -49,6 +54,7 @@ fn an_unreadable_url_is_named() {
 
 #[test]
 fn a_program_without_a_host_says_so() {
-    let args = ["/path", "-t", "1s"];
-    check(&args, &["--host"]);
+    let bare = env!("CARGO_BIN_EXE_bare-under-test");
+    check_program(bare, &["--headless"], &["no host given for Visitor", "--host"]);
+    check_program(bare, &["--headless", "--host", "nonsense"], &["nonsense", "http"]);
 }

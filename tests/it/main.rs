@@ -1,11 +1,14 @@
 //! Behaviour of the whole: users on virtual time, real sockets, real programs.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 mod complaints;
 mod conservation;
 mod failures;
 mod iterations;
 mod library;
 mod mistakes;
+mod nginx;
 mod order;
 mod tags;
 mod users;
