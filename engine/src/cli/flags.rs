@@ -115,6 +115,10 @@ pub(crate) struct HttpFlags {
     /// Open a new connection for each request
     #[arg(long)]
     pub(crate) no_keepalive: bool,
+
+    /// Speak HTTP/1.1 by hyper instead of the lean path, to compare the two
+    #[arg(long)]
+    pub(crate) hyper: bool,
 }
 
 /// `--cores` alone, for the embedded target.

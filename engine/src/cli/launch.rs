@@ -73,6 +73,7 @@ pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
     environment.spin |= flags.spin;
     environment.http.verify &= !flags.http.insecure;
     environment.http.keep_alive &= !flags.http.no_keepalive;
+    environment.http.lean &= !flags.http.hyper;
     set_tags(environment, &flags.tags, &flags.exclude_tags);
     if flags.equal_weights {
         let classes = environment.classes.drain(..).map(Class::with_equal_weights);
