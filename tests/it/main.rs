@@ -4,12 +4,14 @@
 
 mod complaints;
 mod conservation;
+mod crowd;
 mod failures;
 mod iterations;
 mod library;
 mod mistakes;
 mod nginx;
 mod order;
+mod settings;
 mod tags;
 mod users;
 mod waits;

@@ -1,0 +1,49 @@
+//! Flags from a file, as a program reads them.
+
+use hatchery_tests::programs::Program;
+use std::{env, fs, process};
+
+const SHOP: &str = env!("CARGO_BIN_EXE_shop-under-test");
+
+/// Runs the shop with a settings file of this content.
+fn run(name: &str, settings: &str, args: &[&str]) -> (i32, String, String) {
+    let path = env::temp_dir().join(format!("hatchery-{name}-{}.toml", process::id()));
+    fs::write(&path, settings).expect("the folder for such files can be written");
+    let path_text = path.to_str().expect("a path of letters");
+    let finished = Program::start(SHOP, &[args, &["--config", path_text]].concat()).finish();
+    fs::remove_file(&path).expect("it was written above");
+    (finished.code(), finished.stdout, finished.stderr)
+}
+
+#[test]
+fn a_file_sets_flags_and_the_command_line_overrules_it() {
+    let settings =
+        "users = 3\nhatch-rate = 3\nrun_time = '1s'\nonly-summary = true\nclass = 'Shopper'\n";
+    let (code, _, stderr) = run("flags", settings, &["--headless"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("Ramping to 3 users at a rate of 3.00"), "{stderr}");
+    let (_, _, stderr) = run("overruled", settings, &["--headless", "-u", "2"]);
+    assert!(stderr.contains("Ramping to 2 users at a rate of 3.00"), "{stderr}");
+}
+
+#[test]
+fn tags_of_a_file_choose_tasks() {
+    let args = ["--show-task-ratio-json"];
+    let (code, stdout, _) = run("tags", "tags = ['browse']\nexclude_tags = ['buy']", &args);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("search"), "{stdout}");
+    assert!(!stdout.contains("item") && !stdout.contains("Checkout"), "{stdout}");
+}
+
+#[test]
+fn a_file_that_is_wrong_or_missing_is_named_before_anything_starts() {
+    let (code, _, stderr) = run("unknown", "usrs = 3", &["--headless"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("'usrs'") && stderr.lines().count() == 1, "{stderr}");
+    let (code, _, stderr) = run("bad", "users = 0", &["--headless"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("'0'") && stderr.contains("toml: users"), "{stderr}");
+    let finished = Program::start(SHOP, &["--config", "/nowhere/at/all.toml"]).finish();
+    assert_eq!(finished.code(), 2);
+    assert!(finished.stderr.contains("/nowhere/at/all.toml"), "{}", finished.stderr);
+}
