@@ -5,6 +5,7 @@
 mod complaints;
 mod conservation;
 mod crowd;
+mod events;
 mod failures;
 mod iterations;
 mod library;

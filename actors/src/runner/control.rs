@@ -1,9 +1,10 @@
 //! The asynchronous handle to a running control plane, and how one is put together.
 
 use super::{
-    actor::{Goal, Runner, ToRunner},
+    actor::Runner,
     events::{EVENTS_MAX, RunnerEvent, RunnerEvents, Status},
     local::Finished,
+    message::{Goal, ToRunner},
     monitor::Usage,
     state::State,
 };

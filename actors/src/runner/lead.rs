@@ -1,8 +1,8 @@
 //! A shape leading a test: asked once a second, and its changes carried out.
 
 use super::{
-    actor::{Goal, ToRunner},
     control::Control,
+    message::{Goal, ToRunner},
     state::State,
 };
 use crate::{

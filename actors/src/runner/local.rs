@@ -1,13 +1,13 @@
 //! The runner of one process: shards as threads, and a handle for code that may block.
 
 use super::{
+    config::RunnerConfig,
     control::{Control, Plan},
     events::{RunnerEvents, Status},
     state::State,
 };
 use crate::{
     error::Error,
-    hooks::ListenControl,
     shape::LoadTestShape,
     shard::{Launch, Shard},
     supervisor::ShardLoad,
@@ -26,43 +26,11 @@ use std::{
     rc::Rc,
     sync::{Arc, Mutex, OnceLock, mpsc},
     thread,
-    time::Duration,
 };
 use tokio::{
     runtime::Handle,
     sync::{Notify, oneshot},
 };
-
-/// What a local runner is launched with.
-#[derive(Clone)]
-pub struct RunnerConfig {
-    /// What all shards have in common: the user classes, the host, the program's options.
-    pub common: Arc<Common>,
-    /// The CPU of each shard; there are as many shards as entries.
-    pub cpus: Vec<usize>,
-    /// How long users may go on with their task when they are stopped. `None` and zero kill them
-    /// at once, as Locust does without `--stop-timeout`.
-    pub stop_timeout: Option<Duration>,
-    /// Whether the statistics begin anew when all users were hatched: Locust's `--reset-stats`.
-    pub reset_stats: bool,
-    /// How many tasks are run, in all, before the test ends; entering a nested set counts as one
-    /// too. `None`: as many as there is time for. `--iterations`.
-    pub iterations: Option<u64>,
-    /// Called on the control thread to add the program's listeners.
-    pub listeners: Vec<ListenControl>,
-    /// What the process should exit with if a request or a task failed: Locust's
-    /// `--exit-code-on-error`.
-    pub exit_code_on_error: i32,
-}
-
-impl fmt::Debug for RunnerConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunnerConfig")
-            .field("common", &self.common)
-            .field("cpus", &self.cpus)
-            .finish_non_exhaustive()
-    }
-}
 
 /// What is left of a run when its shards have ended.
 #[derive(Debug)]

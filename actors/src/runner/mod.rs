@@ -1,20 +1,24 @@
 //! The runner: the state of a test, and the handles by which a program moves it.
 
 mod actor;
+mod config;
 mod control;
 mod events;
 mod lead;
 mod local;
+mod message;
 mod monitor;
 mod state;
 
-pub(crate) use actor::{Runner, ToRunner};
+pub(crate) use actor::Runner;
+pub use config::RunnerConfig;
 pub use control::Control;
 #[cfg(test)]
 pub(crate) use control::Plan;
 pub use events::{RunnerEvent, RunnerEvents, Status};
 pub(crate) use local::Finished;
-pub use local::{LocalRunner, RunnerConfig};
+pub use local::LocalRunner;
+pub(crate) use message::ToRunner;
 pub use state::State;
 
 #[cfg(test)]

@@ -26,6 +26,26 @@ pub struct Events {
     pub test_stop: EventHook<TestStop>,
 }
 
+impl Events {
+    /// Listens to the requests that did not fail. Locust's old `request_success`.
+    pub fn request_success(&mut self, listener: impl Fn(&RequestEvent) + 'static) {
+        self.request.add_listener(move |request| {
+            if request.failure.is_none() {
+                listener(request);
+            }
+        });
+    }
+
+    /// Listens to the requests that failed. Locust's old `request_failure`.
+    pub fn request_failure(&mut self, listener: impl Fn(&RequestEvent) + 'static) {
+        self.request.add_listener(move |request| {
+            if request.failure.is_some() {
+                listener(request);
+            }
+        });
+    }
+}
+
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events").finish_non_exhaustive()
