@@ -5,12 +5,14 @@ use hatchery_core::{
     message::{Command, Stop, Whom},
     shard::Common,
 };
-use hatchery_tests::stage::Stage;
+use hatchery_tests::{programs::Program as Process, stage::Stage};
 use std::{
     io,
     sync::{Arc, Mutex},
     time::Duration,
 };
+
+const EVENTS: &str = env!("CARGO_BIN_EXE_events-under-test");
 
 type Heard = Arc<Mutex<Vec<String>>>;
 
@@ -183,4 +185,32 @@ fn on_stop_of_a_thousand_users_overlaps() {
     // ten seconds that a shard gives them when it quits.
     stage.quit();
     assert_eq!(said(&heard).iter().filter(|word| *word == "stopped").count(), 1_000);
+}
+
+#[test]
+fn a_programs_own_flags_reach_its_users_and_its_listeners_hear_the_whole_run() {
+    let args = ["--headless", "-u", "2", "-r", "2", "--iterations", "20", "--only-summary"];
+    let finished = Process::start(EVENTS, &[&args[..], &["--slow-ms", "0"]].concat()).finish();
+    // Its listener of `quitting` judges by requests alone: exceptions would have made it 1.
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    assert!(finished.stderr.contains("Shopper: too slow"), "{}", finished.stderr);
+    let mut rest = finished.stderr.as_str();
+    for word in [
+        "init: ready",
+        "test_start: 2 users",
+        "hatch_complete: 2",
+        "test_stop",
+        "quit: exit code 0",
+    ] {
+        let at = rest.find(word).unwrap_or_else(|| panic!("{word}: {}", finished.stderr));
+        rest = &rest[at..];
+    }
+    let finished = Process::start(EVENTS, &[&args[..], &["--slow-ms", "60000"]].concat()).finish();
+    assert!(!finished.stderr.contains("too slow"), "{}", finished.stderr);
+    let help = Process::start(EVENTS, &["--help"]).finish();
+    assert!(
+        help.stdout.contains("--slow-ms") && help.stdout.contains("--users"),
+        "{}",
+        help.stdout
+    );
 }
