@@ -257,6 +257,12 @@ impl Environment {
     }
 
     fn check_tables(&self) -> Result<()> {
+        for (i, class) in self.classes.iter().enumerate() {
+            // Classes are chosen, and shown, by name.
+            if self.classes[..i].iter().any(|other| other.name() == class.name()) {
+                bail!("two user classes are called {}: rename one", class.name());
+            }
+        }
         for problem in self.classes.iter().flat_map(Class::problems) {
             match problem.is_error {
                 true => bail!(problem.text),

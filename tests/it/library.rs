@@ -71,6 +71,9 @@ fn what_is_missing_is_said_before_anything_starts() {
     assert!(error.to_string().contains("Visitor"), "{error}");
     let error = Environment::new().user::<Visitor>().host("nonsense").create_local_runner();
     assert!(error.is_err());
+    let twice = Environment::new().user::<Faulty>().user::<Faulty>();
+    let error = twice.create_local_runner().expect_err("one name, two classes");
+    assert!(error.to_string().contains("Faulty"), "{error}");
 }
 
 /// Counts its lives in the program's options.

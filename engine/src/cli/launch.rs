@@ -12,7 +12,7 @@ use hatchery_actors::{
     shape::StepLoad,
 };
 use hatchery_core::{
-    placement,
+    placement::{self, CoreChoice},
     user::{Class, TagFilter},
 };
 use std::net::{Ipv4Addr, SocketAddr};
@@ -67,7 +67,9 @@ pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
     environment.stop_timeout = flags.stop_timeout.or(environment.stop_timeout);
     environment.iterations = flags.iterations.or(environment.iterations);
     environment.reset_stats |= flags.reset_stats;
-    environment.cores = flags.cores.clone();
+    if flags.cores != CoreChoice::Auto {
+        environment.cores = flags.cores.clone();
+    }
     environment.seed = flags.seed.unwrap_or(environment.seed);
     environment.exit_code_on_error = flags.exit_code_on_error;
     environment.spin |= flags.spin;

@@ -40,6 +40,24 @@ impl Class {
 
     /// The class of a user type whose tasks are made from data: `table` is called on each core in
     /// the place of [`super::Tasks::table`].
+    ///
+    /// ```
+    /// # use hatchery_core::user::*;
+    /// # struct Visitor;
+    /// # impl User for Visitor { fn new(_: &Spawn<'_>) -> Self { Visitor } }
+    /// # impl Tasks for Visitor { type Parent = Root; fn table() -> Table<Self> { Table::new() } }
+    /// let pages = [("/", 3), ("/about", 1)];
+    /// let class = Class::with_table::<Visitor>(move || {
+    ///     pages.iter().fold(Table::new(), |table, &(page, weight)| {
+    ///         let visit = async move |_: &mut Visitor, _: &mut Cx<'_, Visitor>| -> TaskResult {
+    ///             println!("get {page}");
+    ///             Ok(())
+    ///         };
+    ///         table.task(weight, visit).named(page)
+    ///     })
+    /// });
+    /// assert_eq!(class.tasks(&TagFilter::default())[0].ratio, 0.75);
+    /// ```
     pub fn with_table<U: User>(table: impl Fn() -> Table<U> + Send + Sync + 'static) -> Class {
         let table = Arc::new(table);
         let (table_too, table_as_well) = (Arc::clone(&table), Arc::clone(&table));
