@@ -24,8 +24,9 @@ pub(crate) use self::hatchery::program as hatchery_program;
 use crate::case::{Case, Work};
 
 /// Every peer, in the order in which they run within a round.
-pub(crate) const PEERS: [&dyn Peer; 7] = [
-    &hatchery::Hatchery,
+pub(crate) const PEERS: [&dyn Peer; 8] = [
+    &hatchery::Hatchery::Lean,
+    &hatchery::Hatchery::Hyper,
     &wrk::Wrk,
     &h2load::H2load,
     &oha::Oha,

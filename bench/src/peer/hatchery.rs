@@ -10,11 +10,19 @@ use super::{
 };
 use crate::case::{Case, Work};
 
-pub(crate) struct Hatchery;
+pub(crate) enum Hatchery {
+    /// As it comes: HTTP/1.1 by its lean path.
+    Lean,
+    /// The same with hyper's HTTP/1.1.
+    Hyper,
+}
 
 impl Peer for Hatchery {
     fn name(&self) -> &'static str {
-        "hatchery"
+        match self {
+            Hatchery::Lean => "hatchery",
+            Hatchery::Hyper => "hatchery-hyper",
+        }
     }
 
     fn program(&self, case: &Case, places: &Places) -> Result<PathBuf, String> {
@@ -29,8 +37,12 @@ impl Peer for Hatchery {
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
         let users = job.case.connections.to_string();
-        let cores = job.cpu.to_string();
+        // A range, because a number alone is a count.
+        let cores = format!("{0}-{0}", job.cpu);
         let run_time = format!("{}s", job.seconds);
+        if matches!(self, Hatchery::Hyper) {
+            command.arg("--hyper");
+        }
         if job.case.work == Work::Scenario {
             command.args(["-H", job.base, "-u", &users, "-r", &users, "-t", &run_time]);
             command.args(["--headless", "--json", "--cores", &cores]);
@@ -68,15 +80,15 @@ mod tests {
     #[test]
     fn cases_become_flags() {
         assert_eq!(
-            command_line(&Hatchery, "post").unwrap(),
-            "http://127.0.0.1:1/ -u 64 -t 5s --cores 0 --json --only-summary \
+            command_line(&Hatchery::Lean, "post").unwrap(),
+            "http://127.0.0.1:1/ -u 64 -t 5s --cores 0-0 --json --only-summary \
              -m POST --body-size 1024"
         );
-        assert!(command_line(&Hatchery, "close").unwrap().ends_with("--no-keepalive"));
-        assert!(command_line(&Hatchery, "tls").unwrap().ends_with("--insecure"));
+        assert!(command_line(&Hatchery::Lean, "close").unwrap().ends_with("--no-keepalive"));
+        assert!(command_line(&Hatchery::Lean, "tls").unwrap().ends_with("--insecure"));
         assert_eq!(
-            command_line(&Hatchery, "scenario").unwrap(),
-            "-H http://127.0.0.1:1 -u 64 -r 64 -t 5s --headless --json --cores 0"
+            command_line(&Hatchery::Lean, "scenario").unwrap(),
+            "-H http://127.0.0.1:1 -u 64 -r 64 -t 5s --headless --json --cores 0-0"
         );
     }
 }
