@@ -11,7 +11,7 @@ use std::{
 
 const HATCHERY: &str = env!("CARGO_BIN_EXE_hatchery-under-test");
 
-/// nginx with a folder and a port of its own; `None` if it is not installed.
+/// nginx with a folder and a port of its own, as one process that ends with its `Program`; `None` if it is not installed.
 struct Nginx {
     _program: Program,
     folder: PathBuf,
@@ -32,7 +32,7 @@ impl Nginx {
         fs::create_dir_all(&folder).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
-            "daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;
+            "daemon off; master_process off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;
              events {{ worker_connections 1024; }}
              http {{
                  access_log off; client_body_temp_path {0}/body; proxy_temp_path {0}/proxy;
