@@ -283,8 +283,7 @@ impl Driver {
             return;
         }
         self.sockets[slot].receiving = Receiving::Ending;
-        let target = CancelBuilder::user_data(Kind::Receive.user_data(slot));
-        self.push_for(slot, Kind::Cancel, opcode::AsyncCancel2::new(target).build());
+        self.cancel(slot, Kind::Receive);
     }
 
     /// Sends what is left of `sending`.
@@ -332,17 +331,30 @@ impl Driver {
     /// The stream was dropped: ends what is under way and closes when it has ended.
     pub(super) fn close(&mut self, slot: usize) {
         self.give_back_received(slot);
-        let fd = self.socket_fd(slot);
         let socket = &mut self.sockets[slot];
         socket.closing = true;
         socket.reader = None;
         socket.writer = None;
-        if socket.n_in_flight > 0 {
-            let target = CancelBuilder::fd(fd).all();
-            self.push_for(slot, Kind::Cancel, opcode::AsyncCancel2::new(target).build());
-        } else {
-            self.free(slot);
+        if socket.n_in_flight == 0 {
+            return self.free(slot);
         }
+        let receive = match socket.receiving {
+            Receiving::Multishot => Some(Kind::Receive),
+            Receiving::Own => Some(Kind::ReceiveOwn),
+            Receiving::Idle | Receiving::Ending => None,
+        };
+        let send = socket.is_sending().then_some(Kind::Send);
+        let connect = socket.address.is_some().then_some(Kind::Connect);
+        // Each by its name, which the kernel finds at once; asked for all of a descriptor it looks
+        // through everything that is under way, and ten thousand users end at the same time.
+        for kind in [receive, send, connect].into_iter().flatten() {
+            self.cancel(slot, kind);
+        }
+    }
+
+    fn cancel(&mut self, slot: usize, kind: Kind) {
+        let target = CancelBuilder::user_data(kind.user_data(slot));
+        self.push_for(slot, Kind::Cancel, opcode::AsyncCancel2::new(target).build());
     }
 
     fn give_back_received(&mut self, slot: usize) {
