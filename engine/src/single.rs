@@ -30,8 +30,16 @@ fn run<U: User>(environment: &Environment) -> Result<()> {
     let mut was_there = false;
     while let Some(event) = events.blocking_next() {
         match event {
-            RunnerEvent::Users { user_count } if user_count > 0 => was_there = true,
-            RunnerEvent::Users { .. } if was_there => break,
+            RunnerEvent::HatchComplete { .. } => {
+                was_there = true;
+                // A short life may be over before anybody has counted it. Asking for the
+                // statistics brings the count up to date.
+                drop(runner.stats());
+                if runner.user_count() == 0 {
+                    break;
+                }
+            }
+            RunnerEvent::Users { user_count: 0 } if was_there => break,
             RunnerEvent::State { to: State::Stopped, .. } => break,
             _ => {}
         }

@@ -14,5 +14,6 @@ mod nginx;
 mod order;
 mod settings;
 mod tags;
+mod tidy;
 mod users;
 mod waits;

@@ -5,6 +5,7 @@
 //! alive and in place until the kernel has said that it is done with it.
 
 mod buffers;
+mod complete;
 mod driver;
 mod listener;
 mod open;

@@ -1,0 +1,161 @@
+//! What a completion changes, and whom it wakes.
+
+use super::{
+    driver::{Driver, Kind, RECEIVED_MAX},
+    socket::{End, Received, Receiving},
+};
+use io_uring::cqueue;
+use std::{
+    mem,
+    os::fd::{FromRawFd, OwnedFd},
+    task,
+};
+
+impl Driver {
+    /// Works off what has completed, and returns how much that was.
+    pub(super) fn work_off(&mut self) -> usize {
+        let mut completions = mem::take(&mut self.completions);
+        completions.clear();
+        completions.extend(
+            self.ring.completion().map(|entry| (entry.user_data(), entry.result(), entry.flags())),
+        );
+        for &(user_data, result, flags) in &completions {
+            self.complete(user_data, result, flags);
+        }
+        let n = completions.len();
+        self.completions = completions;
+        n
+    }
+
+    fn complete(&mut self, user_data: u64, result: i32, flags: u32) {
+        let more = cqueue::more(flags);
+        let slot = (user_data & u64::from(u32::MAX)) as usize;
+        let kind = Kind::of(user_data);
+        if kind == Kind::Wake {
+            self.wake_armed = false;
+            self.woken = true;
+            return;
+        }
+        if !more {
+            self.n_in_flight -= 1;
+        }
+        match kind {
+            Kind::Ignored | Kind::Wake => return,
+            Kind::Accept => return self.complete_accept(slot, result, more),
+            _ => {}
+        }
+        if !more {
+            self.sockets[slot].n_in_flight -= 1;
+        }
+        match kind {
+            Kind::Receive => self.complete_receive(slot, result, flags, more),
+            Kind::ReceiveOwn => self.complete_receive_own(slot, result),
+            Kind::Send => self.complete_send(slot, result),
+            Kind::Connect => self.complete_connect(slot, result),
+            _ => {}
+        }
+        let socket = &self.sockets[slot];
+        if socket.closing && socket.n_in_flight == 0 {
+            self.free(slot);
+        }
+    }
+
+    fn complete_receive(&mut self, slot: usize, result: i32, flags: u32, more: bool) {
+        let socket = &mut self.sockets[slot];
+        let was_ending = socket.receiving == Receiving::Ending;
+        if !more {
+            socket.receiving = Receiving::Idle;
+        }
+        if result > 0 {
+            let buffer = cqueue::buffer_select(flags).expect("data came into a provided buffer");
+            if socket.closing {
+                return self.buffers.give_back(buffer);
+            }
+            socket.received.push_back(Received { buffer, from: 0, to: result as u32 });
+            let n_received = socket.received.len();
+            wake(&mut self.sockets[slot].reader);
+            if more && n_received >= RECEIVED_MAX {
+                self.end_multishot(slot);
+            }
+            return;
+        }
+        match -result {
+            0 => socket.end = Some(End::Closed),
+            // The buffers ran out: this one goes on with memory of its own.
+            libc::ENOBUFS => socket.prefer_own = true,
+            libc::ECANCELED if was_ending || socket.closing => {}
+            libc::EINVAL if self.multishot => self.multishot = false,
+            errno => socket.end = Some(End::Error(errno)),
+        }
+        wake(&mut socket.reader);
+    }
+
+    fn complete_receive_own(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.receiving = Receiving::Idle;
+        socket.own.truncate(usize::try_from(result).unwrap_or(0));
+        match -result {
+            0 => socket.end = Some(End::Closed),
+            errno if errno > 0 => socket.end = Some(End::Error(errno)),
+            _ => {}
+        }
+        if socket.own.is_empty() {
+            let own = mem::take(&mut socket.own);
+            self.keep_own(own);
+        }
+        wake(&mut self.sockets[slot].reader);
+    }
+
+    fn complete_send(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        let left = socket.sending.len() - socket.sent;
+        match usize::try_from(result) {
+            Ok(n_sent) if n_sent > 0 && n_sent < left && !socket.closing => {
+                socket.sent += n_sent;
+                return self.send(slot);
+            }
+            Ok(n_sent) if n_sent == left => {}
+            Ok(_) => socket.send_error = Some(libc::EPIPE),
+            Err(_) => socket.send_error = Some(-result),
+        }
+        socket.sent = 0;
+        wake(&mut socket.writer);
+        let sending = mem::take(&mut socket.sending);
+        self.keep(sending);
+    }
+
+    fn complete_connect(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.address = None;
+        socket.connected = Some(result);
+        wake(&mut socket.writer);
+    }
+
+    fn complete_accept(&mut self, slot: usize, result: i32, more: bool) {
+        let acceptor = &mut self.acceptors[slot];
+        acceptor.armed = more;
+        if result >= 0 {
+            // SAFETY: the kernel just made this descriptor for us; nothing else owns it.
+            acceptor.accepted.push(unsafe { owned(result) });
+        } else if !acceptor.closing {
+            acceptor.error = Some(-result);
+        }
+        wake(&mut acceptor.waiter);
+        if acceptor.closing && !more {
+            self.acceptors.remove(slot);
+        }
+    }
+}
+
+/// # Safety
+/// The descriptor must be open and owned by nothing else.
+unsafe fn owned(fd: i32) -> OwnedFd {
+    // SAFETY: promised by the caller.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn wake(waker: &mut Option<task::Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
