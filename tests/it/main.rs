@@ -10,6 +10,7 @@ mod failures;
 mod iterations;
 mod library;
 mod mistakes;
+mod names;
 mod nginx;
 mod order;
 mod settings;
