@@ -1,6 +1,6 @@
 //! HTTP/1.1 without hyper, for requests and responses held whole: see [`crate::lean`].
 
-use super::{Head, HeadBody, wire::Transport};
+use super::{Head, HeadBody, RESERVED_BYTES_MAX, wire::Transport};
 use crate::{
     error::{HttpError, Phase},
     lean::{self, Body, Headers, Malformed},
@@ -19,9 +19,6 @@ use std::{
 
 /// Interim responses (1xx) before the one that counts; a server that sends no other is broken.
 const INTERIM_MAX: usize = 100;
-
-/// What is reserved ahead for a body, whatever its head promises.
-const RESERVED_BYTES_MAX: u64 = 4 << 20;
 
 /// A connection that reads and writes HTTP itself.
 pub(crate) struct LeanConnection {

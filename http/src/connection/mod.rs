@@ -19,6 +19,9 @@ pub(crate) use open::open;
 pub(crate) use pool::Pool;
 pub(crate) use tls_config::TlsConfigs;
 
+/// What is reserved ahead for a body, whatever its head promises.
+pub(crate) const RESERVED_BYTES_MAX: u64 = 4 << 20;
+
 /// A connection to one origin: the one place that knows which implementations there are.
 #[derive(Debug)]
 pub(crate) enum Connection {

@@ -5,7 +5,7 @@ use httparse::{EMPTY_HEADER, Header, Response, Status};
 use std::borrow::Cow;
 
 /// Headers that a response may have.
-const HEADERS_MAX: usize = 100;
+pub(super) const HEADERS_MAX: usize = 100;
 
 /// Bytes that a head may have; hyper's limit is of the same order.
 pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;

@@ -1,13 +1,11 @@
 //! The headers of a response, taken apart when somebody asks for them.
 
+use super::head::HEADERS_MAX;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use httparse::{EMPTY_HEADER, Response};
 use hyper::ext::ReasonPhrase;
 use std::{cell::OnceCell, fmt, ops::Deref};
-
-/// As many as `parse` lets through.
-const HEADERS_MAX: usize = 100;
 
 /// A header map that may still be the bytes of a head.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use super::{body::ReqBody, deadline::Deadline, follow::Hop, parts::Parts, write::write};
 use crate::{
-    connection::{Connection, Head, open},
+    connection::{Connection, Head, RESERVED_BYTES_MAX, open},
     error::HttpError,
     response::{ACCEPTED_CODINGS, decode},
     session::Inner,
@@ -21,9 +21,6 @@ use std::rc::Rc;
 
 /// Bodies from here on are received in large pieces.
 const BULK_BYTES: u64 = 64 * 1024;
-
-/// What is reserved ahead for a body, whatever its head promises.
-const RESERVED_BYTES_MAX: u64 = 4 << 20;
 
 /// A response of which the head is there.
 pub(super) struct Answered {

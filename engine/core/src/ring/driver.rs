@@ -169,11 +169,6 @@ impl Ring {
     pub(crate) fn n_in_flight(&self) -> u64 {
         self.driver.borrow().n_in_flight
     }
-
-    /// Open sockets, those included whose last operation is still being cancelled.
-    pub fn n_sockets(&self) -> usize {
-        self.driver.borrow().sockets.len()
-    }
 }
 
 impl Driver {

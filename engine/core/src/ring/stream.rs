@@ -45,11 +45,6 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Takes a socket that is connected already.
-    pub fn from_connected(ring: &Ring, fd: OwnedFd) -> Stream {
-        Stream::insert(ring, Socket::new(fd))
-    }
-
     fn insert(ring: &Ring, socket: Socket) -> Stream {
         let slot = ring.driver.borrow_mut().sockets.insert(socket);
         Stream::at(ring, slot)
@@ -155,15 +150,6 @@ impl Stream {
         // While the kernel holds `own`, nothing in it was received.
         let own_is_ours = socket.receiving != super::socket::Receiving::Own;
         !socket.received.is_empty() || own_is_ours && socket.own_from < socket.own.len()
-    }
-
-    /// Keeps a receive under way even while nobody reads, so that [`Stream::has_ended`] learns of
-    /// a peer that closes.
-    pub fn watch(&mut self) {
-        let driver = &mut *self.ring.driver.borrow_mut();
-        if driver.sockets[self.slot].end.is_none() {
-            driver.receive(self.slot);
-        }
     }
 
     /// Says that much is to come, or no longer: large amounts are received faster with one large

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::fd::{AsRawFd, FromRawFd, RawFd},
     sync::Arc,
 };
@@ -31,14 +31,6 @@ impl Waker {
     pub fn wake(&self) {
         // It can only fail when the counter is about to overflow, and then the shard is awake.
         let _ = (&*self.0).write(&1u64.to_ne_bytes());
-    }
-
-    /// Takes all wakes so far, blocking until there is one; for threads without a ring.
-    ///
-    /// # Errors
-    /// Those of `read`.
-    pub fn wait(&self) -> io::Result<()> {
-        (&*self.0).read(&mut [0; 8]).map(drop)
     }
 
     pub(super) fn raw_fd(&self) -> RawFd {

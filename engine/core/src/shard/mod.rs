@@ -12,4 +12,5 @@ pub(crate) use handle::panic_text;
 pub(crate) use inbox::InboxSender;
 pub use local::{Shard, Ticket, TimedOut};
 pub use outbox::Outbox;
+pub(crate) use run::yield_now;
 pub use setup::{Common, Service, Setup};

@@ -324,7 +324,8 @@ impl Pump {
     }
 }
 
-async fn yield_now() {
+/// Lets every other runnable task of the core run once.
+pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut yielded, true) {

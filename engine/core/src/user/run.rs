@@ -13,6 +13,7 @@ use super::{
     traits::{TaskSet, Tasks, User},
     wait::{self, Kind, Pacing, Wait},
 };
+use crate::shard::yield_now;
 use std::{
     any::Any,
     collections::VecDeque,
@@ -257,13 +258,5 @@ async fn let_others_run(actor: &Actor) {
         return actor.n_tasks_in_turn.set(n_tasks);
     }
     actor.n_tasks_in_turn.set(0);
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    yield_now().await;
 }
