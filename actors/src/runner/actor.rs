@@ -9,10 +9,7 @@ use super::{
 use crate::{
     error::Error,
     hatcher::{Hatcher, ToHatcher, all_done, flush_all},
-    hooks::{
-        ControlEvents, HatchComplete, Init, Quit, Quitting, ResetStats, TestStart, TestStop,
-        TestStopping,
-    },
+    hooks::{ControlEvents, HatchComplete, Init, Quit, ResetStats, TestStart},
     stats::{StatsActor, ToStats},
     supervisor::{CoreSupervisor, ToSupervisor},
 };
@@ -20,15 +17,10 @@ use actix::{
     fut::{ActorFutureExt, WrapFuture},
     prelude::{Actor, Addr, AsyncContext, Context, Handler},
 };
-use hatchery_core::{message::ClassIdx, stats::Snapshot};
-use std::{
-    cell::Cell,
-    collections::{BTreeMap, BTreeSet},
-    error,
-    sync::Arc,
-};
+use hatchery_core::message::ClassIdx;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{broadcast, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::info;
 
 /// Holds the state of the test.
 pub(crate) struct Runner {
@@ -63,12 +55,12 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.status.borrow().state
     }
 
     /// Takes the step that something leads to, and says what is to be done.
-    fn step(&mut self, happening: Happening) -> Deed {
+    pub(super) fn step(&mut self, happening: Happening) -> Deed {
         let from = self.state();
         let (to, deed) = step(from, happening);
         if to != from {
@@ -78,7 +70,7 @@ impl Runner {
         deed
     }
 
-    fn tell(&self, event: RunnerEvent) {
+    pub(super) fn tell(&self, event: RunnerEvent) {
         // Nobody needs to listen.
         let _ = self.events.send(event);
     }
@@ -172,120 +164,6 @@ impl Runner {
         let flushed = all_done(flush_all(&self.supervisors));
         cx.spawn(flushed.into_actor(self).map(|_, _, _| drop(done)));
     }
-
-    fn stop(&mut self, done: Option<oneshot::Sender<()>>, cx: &mut Context<Runner>) {
-        match self.step(Happening::Stop) {
-            Deed::EndUsers => {
-                self.hooks.test_stopping.fire(&TestStopping);
-                self.awaiting_stopped.extend(done);
-                for reply in self.awaiting_hatched.drain(..) {
-                    let _ = reply.send(Err(Error::stopped()));
-                }
-                self.end_users(cx);
-            }
-            Deed::Await => self.awaiting_stopped.extend(done),
-            // `done` is dropped: there is no test to wait for.
-            _ => {}
-        }
-    }
-
-    fn end_users(&self, cx: &mut Context<Runner>) {
-        let (hatcher, supervisors) = (self.hatcher.clone(), self.supervisors.clone());
-        let ended = async move {
-            // Only when the hatcher has let go can no more users come.
-            let (done, halted) = oneshot::channel();
-            hatcher.do_send(ToHatcher::Halt { done });
-            all_done(vec![halted]).await;
-            let ended = supervisors.iter().map(|supervisor| {
-                let (done, ended) = oneshot::channel();
-                supervisor.do_send(ToSupervisor::EndAll { done });
-                ended
-            });
-            all_done(ended.collect()).await;
-            supervisors.iter().for_each(|supervisor| supervisor.do_send(ToSupervisor::TestStop));
-            // What `on_stop` hooks recorded belongs to the test.
-            all_done(flush_all(&supervisors)).await;
-        };
-        cx.spawn(ended.into_actor(self).map(|(), this, _| {
-            if this.step(Happening::AllEnded) == Deed::Finish {
-                this.hooks.test_stop.fire(&TestStop);
-            }
-            this.awaiting_stopped.clear();
-        }));
-    }
-
-    fn quitting(&self, stats: Snapshot, reply: oneshot::Sender<Option<i32>>) {
-        let quitting = Quitting { stats, process_exit_code: Cell::new(None) };
-        self.hooks.quitting.fire_reverse(&quitting);
-        let _ = reply.send(quitting.process_exit_code.get());
-    }
-
-    fn shard_up(&mut self, shard: usize) {
-        self.up[shard] = true;
-        self.hatcher.do_send(ToHatcher::ShardBack { shard });
-        self.answer_awaiting_shards();
-    }
-
-    fn answer_awaiting_shards(&mut self) {
-        if self.failed.is_none() && !self.up.iter().all(|&up| up) {
-            return;
-        }
-        for reply in self.awaiting_shards.drain(..) {
-            let _ = reply.send(self.failed.take().map_or(Ok(()), Err));
-        }
-    }
-
-    fn shard_failed(&mut self, error: Error, cx: &mut Context<Runner>) {
-        let text: Arc<str> = with_causes(&error).into();
-        if self.awaiting_shards.is_empty() {
-            error!("{text}; the test ends here");
-        }
-        self.status.send_if_modified(|status| {
-            let first = status.fatal.is_none();
-            status.fatal.get_or_insert_with(|| text.clone());
-            first
-        });
-        self.tell(RunnerEvent::Fatal { error: text });
-        self.failed.get_or_insert(error);
-        self.answer_awaiting_shards();
-        self.stop(None, cx);
-    }
-
-    fn set_users(&mut self, shard: usize, n_users: &[u32]) {
-        self.n_users[shard] = n_users.iter().sum();
-        let user_count = self.n_users.iter().sum();
-        self.status.send_modify(|status| status.user_count = user_count);
-        self.tell(RunnerEvent::Users { user_count });
-    }
-
-    fn tasks_done(&mut self, shard: usize, cx: &mut Context<Runner>) {
-        self.tasks_done.insert(shard);
-        let all = self.tasks_done.len() == self.supervisors.len();
-        if all && matches!(self.state(), State::Hatching | State::Running) {
-            info!("--iterations limit reached, shutting down");
-            self.stop(None, cx);
-        }
-    }
-
-    fn shape_failed(&mut self, error: String, cx: &mut Context<Runner>) {
-        error!("the load test shape stops the test: {error}");
-        self.status.send_modify(|status| status.stop_test_error = Some(error.into()));
-        self.stop(None, cx);
-    }
-
-    fn stop_test(&mut self, shard: usize, error: Option<String>, cx: &mut Context<Runner>) {
-        // Many users may say so at once.
-        if matches!(self.state(), State::Hatching | State::Running) {
-            match &error {
-                Some(text) => error!("a user of shard {shard} stops the test: {text}"),
-                None => warn!("a user of shard {shard} stops the test"),
-            }
-            let text = error.as_deref().map(Arc::from);
-            self.status.send_modify(|status| status.stop_test_error = text);
-            self.tell(RunnerEvent::StopTest { shard, error });
-            self.stop(None, cx);
-        }
-    }
 }
 
 impl Actor for Runner {
@@ -345,18 +223,6 @@ fn by_class_json(by_class: &[(String, u32)]) -> String {
     let cells: Vec<_> =
         sorted.iter().map(|(name, n_users)| format!("{name:?}: {n_users}")).collect();
     format!("{{{}}}", cells.join(", "))
-}
-
-/// An error and its causes on one line, for a log.
-pub(crate) fn with_causes(error: &dyn error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,25 +2,15 @@
 
 use super::{
     config::RunnerConfig,
-    control::{Control, Plan},
+    control::Control,
     events::{RunnerEvents, Status},
+    launch::Plan,
     state::State,
+    threads::LocalShards,
 };
-use crate::{
-    error::Error,
-    shape::LoadTestShape,
-    shard::{Launch, Shard},
-    supervisor::ShardLoad,
-};
+use crate::{error::Error, shape::LoadTestShape, shard::Launch, supervisor::ShardLoad};
 use actix::System;
-use hatchery_core::{
-    dispatch::ClassSpec,
-    message::Command,
-    net::Resolver,
-    shard::{Common, Outbox, Setup, ShardHandle},
-    stats::{Delta, Snapshot},
-    user::Class,
-};
+use hatchery_core::{dispatch::ClassSpec, stats::Snapshot, user::Class};
 use std::{
     fmt, io,
     rc::Rc,
@@ -262,50 +252,6 @@ fn class_spec(class: &Class) -> ClassSpec {
         name: class.name().to_owned(),
         weight: f64::from(class.weight()),
         fixed_count: class.fixed_count(),
-    }
-}
-
-/// Shards as threads of this process.
-struct LocalShards {
-    common: Arc<Common>,
-    cpus: Vec<usize>,
-    resolver: Resolver,
-}
-
-impl LocalShards {
-    fn new(common: Arc<Common>, cpus: Vec<usize>) -> io::Result<LocalShards> {
-        Ok(LocalShards { common, cpus, resolver: Resolver::start()? })
-    }
-}
-
-impl Launch for LocalShards {
-    fn n_shards(&self) -> usize {
-        self.cpus.len()
-    }
-
-    fn launch(&self, shard: usize, outbox: Outbox) -> io::Result<Box<dyn Shard>> {
-        let handle = ShardHandle::start(Setup {
-            shard,
-            cpu: self.cpus[shard],
-            common: self.common.clone(),
-            outbox,
-            resolver: self.resolver.clone(),
-        })?;
-        Ok(Box::new(handle))
-    }
-}
-
-impl Shard for ShardHandle {
-    fn send(&self, command: Command) {
-        ShardHandle::send(self, command);
-    }
-
-    fn recycle(&self, delta: Delta) {
-        ShardHandle::recycle(self, delta);
-    }
-
-    fn join(self: Box<Self>) {
-        ShardHandle::join(*self);
     }
 }
 

@@ -3,19 +3,23 @@
 mod actor;
 mod config;
 mod control;
+mod ending;
 mod events;
+mod launch;
 mod lead;
 mod local;
 mod message;
 mod monitor;
+mod shards;
 mod state;
+mod threads;
 
 pub(crate) use actor::Runner;
 pub use config::RunnerConfig;
 pub use control::Control;
-#[cfg(test)]
-pub(crate) use control::Plan;
 pub use events::{RunnerEvent, RunnerEvents, Status};
+#[cfg(test)]
+pub(crate) use launch::Plan;
 pub(crate) use local::Finished;
 pub use local::LocalRunner;
 pub(crate) use message::ToRunner;

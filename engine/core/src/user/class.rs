@@ -3,8 +3,9 @@
 use super::{
     actor::Actor,
     markov::Problem,
+    prepared::{Leaf, Narrowing, Prepared},
     run::{self, live},
-    table::{Leaf, Narrowing, Prepared, Table, last_segment},
+    table::{Table, last_segment},
     tags::TagFilter,
     traits::User,
 };

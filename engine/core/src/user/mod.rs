@@ -7,6 +7,7 @@ mod exit;
 mod frame;
 mod guard;
 mod markov;
+mod prepared;
 mod run;
 mod table;
 mod tags;
@@ -21,7 +22,8 @@ pub use exit::{Exit, TaskResult};
 pub use frame::{Mount, Root};
 pub(crate) use guard::install_panic_hook;
 pub use markov::Problem;
-pub use table::{Entry, Leaf, Table};
+pub use prepared::Leaf;
+pub use table::{Entry, Table};
 pub use tags::TagFilter;
 pub use traits::{Choice, TaskSet, Tasks, User};
 pub use wait::{

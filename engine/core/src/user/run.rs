@@ -9,7 +9,7 @@ use super::{
     exit::{Exit, TaskResult},
     frame::{Above, Mount, Root},
     guard::{guard, guard_call, guard_last},
-    table::Prepared,
+    prepared::Prepared,
     traits::{TaskSet, Tasks, User},
     wait::{self, Kind, Pacing, Wait},
 };

@@ -4,12 +4,11 @@ use super::{
     context::Cx,
     exit::TaskResult,
     guard::guard,
-    markov::{self, Chain, Link, Problem},
+    markov::{self, Link, Problem},
+    prepared::{Leaf, Narrowing, Prepared},
     run,
-    tags::TagFilter,
     traits::{Choice, TaskSet, Tasks},
 };
-use fastrand::Rng;
 use std::{any::type_name, borrow::Cow, fmt, future::Future, pin::Pin, rc::Rc};
 
 pub(crate) type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -21,41 +20,22 @@ pub(crate) type Run<S> =
 /// Narrows a table to the tasks that a filter keeps, given the tags inherited from above.
 type Narrow<S> = Rc<dyn Fn(&Narrowing<'_>, &[&'static str]) -> Option<(Run<S>, Vec<Leaf>)>>;
 
-/// What the command line makes of the tables.
-#[derive(Clone, Copy)]
-pub(crate) struct Narrowing<'a> {
-    pub(crate) tags: &'a TagFilter,
-    /// Each task counts once, whatever its weight: `--equal-weights`.
-    pub(crate) equal_weights: bool,
-}
-
-/// A task for people: its name, its share of its table, and what is nested in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Leaf {
-    /// The task's or set's name.
-    pub name: Cow<'static, str>,
-    /// Its share of its table's choices.
-    pub ratio: f64,
-    /// The tasks of a nested set.
-    pub tasks: Vec<Leaf>,
-}
-
 /// One row of a [`Table`].
 pub struct Entry<S: Tasks> {
-    name: Cow<'static, str>,
-    weight: u32,
-    tags: Vec<&'static str>,
+    pub(super) name: Cow<'static, str>,
+    pub(super) weight: u32,
+    pub(super) tags: Vec<&'static str>,
     /// What transitions name it by: the name of its type, which no other task has.
     key: &'static str,
     /// In a Markov set: weight and key of each task that may follow.
     to: Vec<(u32, &'static str)>,
-    narrow: Narrow<S>,
+    pub(super) narrow: Narrow<S>,
     /// What is wrong with a nested set.
     problems: fn() -> Vec<Problem>,
 }
 
 impl<S: Tasks> Entry<S> {
-    fn link(&self) -> Link<'_> {
+    pub(super) fn link(&self) -> Link<'_> {
         let has_tags = !self.tags.is_empty();
         Link { key: self.key, name: &self.name, to: &self.to, has_tags }
     }
@@ -63,7 +43,7 @@ impl<S: Tasks> Entry<S> {
 
 /// The tasks of a user or set, in order. Locust's `tasks`.
 pub struct Table<S: Tasks> {
-    entries: Vec<Entry<S>>,
+    pub(super) entries: Vec<Entry<S>>,
 }
 
 impl<S: Tasks> Default for Table<S> {
@@ -223,85 +203,6 @@ pub(crate) fn last_segment(path: &'static str) -> &'static str {
     let head = path.find('<').map_or(path, |at| &path[..at]);
     let start = head.rfind("::").map_or(0, |at| at + 2);
     &path[start..]
-}
-
-/// A table narrowed by tags and ready to choose from, once per core and class.
-pub(crate) struct Prepared<S: Tasks> {
-    runs: Vec<Run<S>>,
-    /// Running sums of the weights.
-    sums: Vec<u32>,
-    choice: Choice,
-    /// Empty unless the choice is a Markov set's.
-    chain: Chain,
-    pub(crate) leaves: Vec<Leaf>,
-    /// Whether there were tasks before the filter.
-    pub(crate) had_tasks: bool,
-}
-
-impl<S: Tasks> Prepared<S> {
-    pub(crate) fn new(
-        table: Table<S>,
-        choice: Choice,
-        narrowing: &Narrowing<'_>,
-        inherited: &[&'static str],
-    ) -> Self {
-        let had_tasks = !table.entries.is_empty();
-        let (mut runs, mut sums, mut leaves, mut sum) = (vec![], vec![], vec![], 0);
-        let mut kept = vec![];
-        for entry in table.entries {
-            let tags = [inherited, &entry.tags].concat();
-            let Some((run, tasks)) = (entry.narrow)(narrowing, &tags) else { continue };
-            // In a sequence every task has its turn, whatever its weight.
-            let weight = match choice {
-                Choice::Sequential | Choice::Markov => 1,
-                Choice::Random if narrowing.equal_weights => entry.weight.min(1),
-                Choice::Random => entry.weight,
-            };
-            if weight == 0 {
-                continue;
-            }
-            sum += weight;
-            sums.push(sum);
-            runs.push(run);
-            leaves.push(Leaf { name: entry.name.clone(), ratio: f64::from(weight), tasks });
-            kept.push(entry);
-        }
-        for leaf in &mut leaves {
-            leaf.ratio /= f64::from(sum);
-        }
-        let chain = match choice {
-            Choice::Markov => Chain::new(&kept.iter().map(Entry::link).collect::<Vec<_>>()),
-            _ => Chain::default(),
-        };
-        Prepared { runs, sums, choice, chain, leaves, had_tasks }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-    }
-
-    /// The next task; `position` is where a sequence has got to: the number of the last task, plus
-    /// one.
-    pub(crate) fn choose(&self, position: &mut usize, rng: &mut Rng) -> &Run<S> {
-        let index = match self.choice {
-            Choice::Sequential => {
-                let index = *position % self.runs.len();
-                *position = index + 1;
-                index
-            }
-            Choice::Markov => {
-                let index = self.chain.next(position.checked_sub(1), rng);
-                *position = index + 1;
-                index
-            }
-            Choice::Random => {
-                let total = *self.sums.last().expect("a table without tasks is not run");
-                let drawn = rng.u32(..total);
-                self.sums.partition_point(|&sum| sum <= drawn)
-            }
-        };
-        &self.runs[index]
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,104 @@
+//! How a test ends: whoever asks for it, the users go first, and then the listeners hear of it.
+
+use super::{
+    actor::Runner,
+    events::RunnerEvent,
+    state::{Deed, Happening, State},
+};
+use crate::{
+    error::Error,
+    hatcher::{ToHatcher, all_done, flush_all},
+    hooks::{Quitting, TestStop, TestStopping},
+    supervisor::ToSupervisor,
+};
+use actix::{
+    fut::{ActorFutureExt, WrapFuture},
+    prelude::{AsyncContext, Context},
+};
+use hatchery_core::stats::Snapshot;
+use std::{cell::Cell, sync::Arc};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+impl Runner {
+    pub(super) fn stop(&mut self, done: Option<oneshot::Sender<()>>, cx: &mut Context<Runner>) {
+        match self.step(Happening::Stop) {
+            Deed::EndUsers => {
+                self.hooks.test_stopping.fire(&TestStopping);
+                self.awaiting_stopped.extend(done);
+                for reply in self.awaiting_hatched.drain(..) {
+                    let _ = reply.send(Err(Error::stopped()));
+                }
+                self.end_users(cx);
+            }
+            Deed::Await => self.awaiting_stopped.extend(done),
+            // `done` is dropped: there is no test to wait for.
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_users(&self, cx: &mut Context<Runner>) {
+        let (hatcher, supervisors) = (self.hatcher.clone(), self.supervisors.clone());
+        let ended = async move {
+            // Only when the hatcher has let go can no more users come.
+            let (done, halted) = oneshot::channel();
+            hatcher.do_send(ToHatcher::Halt { done });
+            all_done(vec![halted]).await;
+            let ended = supervisors.iter().map(|supervisor| {
+                let (done, ended) = oneshot::channel();
+                supervisor.do_send(ToSupervisor::EndAll { done });
+                ended
+            });
+            all_done(ended.collect()).await;
+            supervisors.iter().for_each(|supervisor| supervisor.do_send(ToSupervisor::TestStop));
+            // What `on_stop` hooks recorded belongs to the test.
+            all_done(flush_all(&supervisors)).await;
+        };
+        cx.spawn(ended.into_actor(self).map(|(), this, _| {
+            if this.step(Happening::AllEnded) == Deed::Finish {
+                this.hooks.test_stop.fire(&TestStop);
+            }
+            this.awaiting_stopped.clear();
+        }));
+    }
+
+    pub(super) fn quitting(&self, stats: Snapshot, reply: oneshot::Sender<Option<i32>>) {
+        let quitting = Quitting { stats, process_exit_code: Cell::new(None) };
+        self.hooks.quitting.fire_reverse(&quitting);
+        let _ = reply.send(quitting.process_exit_code.get());
+    }
+
+    pub(super) fn tasks_done(&mut self, shard: usize, cx: &mut Context<Runner>) {
+        self.tasks_done.insert(shard);
+        let all = self.tasks_done.len() == self.supervisors.len();
+        if all && matches!(self.state(), State::Hatching | State::Running) {
+            info!("--iterations limit reached, shutting down");
+            self.stop(None, cx);
+        }
+    }
+
+    pub(super) fn shape_failed(&mut self, error: String, cx: &mut Context<Runner>) {
+        error!("the load test shape stops the test: {error}");
+        self.status.send_modify(|status| status.stop_test_error = Some(error.into()));
+        self.stop(None, cx);
+    }
+
+    pub(super) fn stop_test(
+        &mut self,
+        shard: usize,
+        error: Option<String>,
+        cx: &mut Context<Runner>,
+    ) {
+        // Many users may say so at once.
+        if matches!(self.state(), State::Hatching | State::Running) {
+            match &error {
+                Some(text) => error!("a user of shard {shard} stops the test: {text}"),
+                None => warn!("a user of shard {shard} stops the test"),
+            }
+            let text = error.as_deref().map(Arc::from);
+            self.status.send_modify(|status| status.stop_test_error = text);
+            self.tell(RunnerEvent::StopTest { shard, error });
+            self.stop(None, cx);
+        }
+    }
+}
