@@ -6,11 +6,14 @@ mod local;
 mod outbox;
 mod run;
 mod setup;
+mod tasks;
+mod ticket;
 
 pub use handle::ShardHandle;
 pub(crate) use handle::panic_text;
 pub(crate) use inbox::InboxSender;
-pub use local::{Shard, Ticket, TimedOut};
+pub use local::{Shard, TimedOut};
 pub use outbox::Outbox;
 pub(crate) use run::yield_now;
 pub use setup::{Common, Service, Setup};
+pub use ticket::Ticket;

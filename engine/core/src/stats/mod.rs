@@ -4,18 +4,24 @@
 //! [`Delta`], and gets emptied ones back. The control plane merges deltas into a [`Snapshot`];
 //! snapshots merge with each other, so it does not matter where a shard ran.
 
+mod audit;
 mod delta;
+mod entry;
 mod failure;
+mod faults;
 mod histogram;
 mod interval;
 mod names;
 mod recorder;
 mod snapshot;
 
+pub use audit::Audit;
 pub use delta::{Delta, EntryDelta, EntryKey, ErrorDelta};
+pub use entry::{EntryStats, Second};
 pub use failure::Failure;
+pub use faults::{ErrorStats, ExceptionStats};
 pub use histogram::{Histogram, new_histogram, record_us};
 pub use interval::Interval;
 pub use names::EntryId;
 pub use recorder::{Recorder, Sample};
-pub use snapshot::{Audit, EntryStats, ErrorStats, ExceptionStats, Second, Snapshot};
+pub use snapshot::Snapshot;

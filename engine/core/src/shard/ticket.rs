@@ -1,0 +1,138 @@
+//! A request under way, from its start to its sample.
+
+use super::local::Shard;
+use crate::{
+    events::RequestEvent,
+    stats::{EntryId, Failure, Sample},
+};
+use std::{borrow::Cow, error::Error, fmt, future::Future, rc::Rc, time::Duration};
+
+impl Shard {
+    /// Requests under way.
+    pub fn n_in_flight(&self) -> u64 {
+        self.n_in_flight.get()
+    }
+
+    /// Begins a request: it is under way until the ticket is finished, and abandoned if the
+    /// ticket is dropped.
+    #[inline]
+    pub fn begin(self: &Rc<Self>) -> Ticket {
+        self.n_in_flight.set(self.n_in_flight.get() + 1);
+        Ticket { start_ns: self.now_ns(), shard: Rc::clone(self), open: true }
+    }
+
+    /// Measures a call of any protocol; see [`crate::user::Cx::measure`].
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn measure<T, E>(
+        self: &Rc<Self>,
+        kind: &'static str,
+        name: &'static str,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        E: Error + 'static,
+    {
+        let ticket = self.begin();
+        let result = call.await;
+        let failure = result.as_ref().err().map(|error| Failure::from_error(error));
+        let id = self.entry_static(kind, name);
+        ticket.finish(id, 0, 0, failure.as_ref(), || (kind.into(), name.into()));
+        result
+    }
+}
+
+/// A request under way. Exactly one thing happens to it: it is recorded, or it is abandoned.
+pub struct Ticket {
+    shard: Rc<Shard>,
+    start_ns: u64,
+    open: bool,
+}
+
+impl Ticket {
+    /// When it began, in shard nanoseconds.
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
+    /// Nanoseconds since it began.
+    #[inline]
+    pub fn elapsed_ns(&self) -> u64 {
+        self.shard.now_ns() - self.start_ns
+    }
+
+    /// Starts the time anew.
+    pub fn restart(&mut self) {
+        self.start_ns = self.shard.now_ns();
+    }
+
+    /// Records it as ending now. `names` is only asked if somebody listens.
+    #[inline]
+    pub fn finish(
+        self,
+        id: EntryId,
+        status: u16,
+        bytes: u64,
+        failure: Option<&Failure>,
+        names: impl FnOnce() -> (Cow<'static, str>, Cow<'static, str>),
+    ) -> Duration {
+        let latency_ns = self.elapsed_ns();
+        self.finish_after(latency_ns, id, status, bytes, failure, names)
+    }
+
+    /// Records it with a response time measured before.
+    pub fn finish_after(
+        mut self,
+        latency_ns: u64,
+        id: EntryId,
+        status: u16,
+        bytes: u64,
+        failure: Option<&Failure>,
+        names: impl FnOnce() -> (Cow<'static, str>, Cow<'static, str>),
+    ) -> Duration {
+        self.close();
+        let end_unix_ns = self.shard.clock().unix_ns(self.start_ns + latency_ns);
+        let sample = Sample { latency_ns: Some(latency_ns), bytes, status, failure, end_unix_ns };
+        self.shard.record(id, &sample);
+        let response_time = Duration::from_nanos(latency_ns);
+        self.shard.events().request.fire_with(|| {
+            let (request_type, name) = names();
+            let failure = failure.cloned();
+            RequestEvent {
+                request_type,
+                name,
+                response_time,
+                response_length: bytes,
+                status,
+                failure,
+            }
+        });
+        response_time
+    }
+
+    /// Forgets it: it was no request after all, and is not counted.
+    pub fn discard(mut self) {
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.open = false;
+        self.shard.n_in_flight.set(self.shard.n_in_flight.get() - 1);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.open {
+            self.close();
+            self.shard.recorder().abandon();
+        }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("start_ns", &self.start_ns).finish_non_exhaustive()
+    }
+}
