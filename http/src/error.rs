@@ -173,6 +173,11 @@ impl HttpError {
         HttpError::new(Kind::TooLarge, text)
     }
 
+    pub(crate) fn line_too_long(limit: usize) -> HttpError {
+        let text = format!("LineTooLong: a line of the body has more than {limit} bytes");
+        HttpError::new(Kind::TooLarge, text)
+    }
+
     pub(crate) fn too_many_redirects(limit: usize) -> HttpError {
         HttpError::new(Kind::Redirects, format!("TooManyRedirects: exceeded {limit} redirects"))
     }

@@ -10,7 +10,10 @@ mod request;
 pub use request::{Catching, Multipart, Plain, RequestBuilder, Rest, Sending, Streaming};
 
 mod response;
-pub use response::{CatchResponse, HttpFailure, Link, Response, RestResponse, StreamResponse};
+pub use response::{
+    CatchResponse, Chunks, HttpFailure, LineChunks, Link, Response, RestResponse, StreamResponse,
+    TextChunks, TextLines,
+};
 
 mod error;
 pub use error::HttpError;

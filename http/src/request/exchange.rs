@@ -156,9 +156,7 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
     headers.insert(HOST, hop.target.origin.host_header.clone());
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    if !parts.is_streamed {
-        headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);
-    }
+    headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);
     session.for_headers(|name, value| {
         headers.insert(name, value.clone());
     });

@@ -57,8 +57,6 @@ impl<'a> RequestBuilder<'a, Plain> {
     /// Leaves the body to whoever awaits it: the response comes as a [`StreamResponse`] as soon as
     /// its head is there, and is recorded then, with the time so far and the length that the head
     /// names, or 0. Locust's `stream=True`.
-    ///
-    /// The server is not offered any content coding, and the body comes as it is sent.
     pub fn stream(mut self) -> RequestBuilder<'a, Streaming> {
         self.parts().is_streamed = true;
         self.with_mode()

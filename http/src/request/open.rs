@@ -30,6 +30,11 @@ impl Open {
         self.head.body_length()
     }
 
+    /// Whether its head names content codings.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.head.is_encoded
+    }
+
     /// The next piece, as it arrived.
     pub(crate) async fn next_piece(&mut self) -> Result<Option<Bytes>, HttpError> {
         self.connection.next_piece(&mut self.head, &mut self.deadline).await

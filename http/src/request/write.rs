@@ -38,9 +38,7 @@ fn is_plain(session: &Inner, parts: &Parts, hop: &Hop) -> bool {
 
 fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
     buffer.extend_from_slice(&hop.target.origin.head_lines);
-    if !parts.is_streamed {
-        write_line(buffer, b"accept-encoding", ACCEPTED_CODINGS.as_bytes());
-    }
+    write_line(buffer, b"accept-encoding", ACCEPTED_CODINGS.as_bytes());
     if let Some(content_type) = parts.content_type.as_ref().filter(|_| hop.body.is_some()) {
         write_line(buffer, b"content-type", content_type.as_bytes());
     }

@@ -1,16 +1,17 @@
-//! Content codings: gzip, deflate, br and zstd.
+//! Decoding bodies as their heads say: gzip, deflate, br and zstd, one within the other too.
 
+use super::coding::Coding;
 use crate::error::HttpError;
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
-use std::io::{self, Read};
+use std::{fmt, io};
 
 /// Value of `Accept-Encoding`, as Locust sends it.
 pub(crate) const ACCEPTED_CODINGS: HeaderValue =
     HeaderValue::from_static("gzip, deflate, br, zstd");
 
-/// Bytes of brotli's input buffer.
-const BROTLI_BUFFER_BYTES: usize = 4096;
+/// Codings of one body; nobody needs two.
+const CODINGS_MAX: usize = 5;
 
 /// A whole body, decoded as its head says. A coding that nobody asked for is left as it is, as
 /// python-requests does.
@@ -22,42 +23,146 @@ pub(crate) fn decode(headers: &HeaderMap, body: Bytes, limit: u64) -> Result<Byt
     decode_all(headers, body, limit)
 }
 
-fn decode_all(headers: &HeaderMap, mut body: Bytes, limit: u64) -> Result<Bytes, HttpError> {
-    let lines = headers.get_all(CONTENT_ENCODING).iter();
-    let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
-    // The coding that was applied last is undone first.
-    for coding in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let coding = coding.trim();
-        let decoded = match coding.to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => read(flate2::read::MultiGzDecoder::new(&*body), limit),
-            "deflate" if is_zlib(&body) => read(flate2::read::ZlibDecoder::new(&*body), limit),
-            "deflate" => read(flate2::read::DeflateDecoder::new(&*body), limit),
-            "br" => {
-                read(brotli_decompressor::Decompressor::new(&*body, BROTLI_BUFFER_BYTES), limit)
-            }
-            "zstd" => zstd::Decoder::with_buffer(&*body).and_then(|decoder| read(decoder, limit)),
-            _ => return Ok(body),
-        };
-        let decoded = decoded.map_err(|error| HttpError::decoding(coding, &error))?;
-        if decoded.len() as u64 > limit {
+fn decode_all(headers: &HeaderMap, body: Bytes, limit: u64) -> Result<Bytes, HttpError> {
+    let Some(mut decoder) = Decoder::of(headers)? else { return Ok(body) };
+    decoder.feed(body);
+    decoder.end();
+    let mut decoded = BytesMut::new();
+    while let Decoded::Piece(piece) = decoder.next()? {
+        if (decoded.len() + piece.len()) as u64 > limit {
             return Err(HttpError::body_too_large(limit));
         }
-        body = decoded.into();
+        decoded.extend_from_slice(&piece);
     }
-    Ok(body)
+    Ok(decoded.freeze())
 }
 
-/// Reads to the end, or one byte past the limit: a few bytes may decode to gigabytes.
-fn read(decoder: impl Read, limit: u64) -> io::Result<Vec<u8>> {
-    let mut decoded = vec![];
-    decoder.take(limit.saturating_add(1)).read_to_end(&mut decoded)?;
-    Ok(decoded)
+/// Decodes a body as it comes in.
+pub(crate) struct Decoder {
+    /// In the order in which they are undone: what one yields, the next one takes.
+    stages: Vec<Stage>,
 }
 
-/// Whether deflated data has the zlib header that it ought to have; some servers leave it out.
-fn is_zlib(body: &[u8]) -> bool {
-    let &[first, second, ..] = body else { return false };
-    first & 0x0f == 8 && u16::from_be_bytes([first, second]) % 31 == 0
+struct Stage {
+    name: Box<str>,
+    coding: Coding,
+    input: Bytes,
+    /// Whether there was any: no body at all is no broken body.
+    has_input: bool,
+    /// Whether no more input comes.
+    is_last: bool,
+    has_ended: bool,
+}
+
+/// What a look at a decoder gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decoded {
+    /// Some of the body.
+    Piece(Bytes),
+    /// Nothing before more is fed.
+    NeedsMore,
+    End,
+}
+
+impl Decoder {
+    /// One for the codings that a head names; `None` if there is nothing to undo.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Decoder>, HttpError> {
+        let mut stages = vec![];
+        let lines = headers.get_all(CONTENT_ENCODING).iter();
+        let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
+        // The coding that was applied last is undone first.
+        let names = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+        for name in names.filter(|name| !name.eq_ignore_ascii_case("identity")) {
+            let coding = Coding::of(name).map_err(|error| HttpError::decoding(name, &error))?;
+            let Some(coding) = coding else { break };
+            if stages.len() >= CODINGS_MAX {
+                let error = format_args!("more than {CODINGS_MAX} codings");
+                return Err(HttpError::decoding(name, &error));
+            }
+            stages.push(Stage::new(name, coding));
+        }
+        Ok((!stages.is_empty()).then_some(Decoder { stages }))
+    }
+
+    /// Takes the next bytes of the body, when it has none left.
+    pub(crate) fn feed(&mut self, bytes: Bytes) {
+        if let Some(first) = self.stages.first_mut() {
+            first.feed(bytes);
+        }
+    }
+
+    /// Nothing more is fed.
+    pub(crate) fn end(&mut self) {
+        if let Some(first) = self.stages.first_mut() {
+            first.is_last = true;
+        }
+    }
+
+    /// The next decoded piece.
+    pub(crate) fn next(&mut self) -> Result<Decoded, HttpError> {
+        pull(&mut self.stages)
+    }
+}
+
+/// What the last stage yields, which pulls at those before it.
+fn pull(stages: &mut [Stage]) -> Result<Decoded, HttpError> {
+    let Some((last, before)) = stages.split_last_mut() else { return Ok(Decoded::NeedsMore) };
+    loop {
+        match last.next()? {
+            Decoded::NeedsMore => {}
+            decoded => return Ok(decoded),
+        }
+        match pull(before)? {
+            Decoded::Piece(piece) => last.feed(piece),
+            Decoded::NeedsMore => return Ok(Decoded::NeedsMore),
+            Decoded::End => last.is_last = true,
+        }
+    }
+}
+
+impl Stage {
+    fn new(name: &str, coding: Coding) -> Stage {
+        let name = name.into();
+        let input = Bytes::new();
+        Stage { name, coding, input, has_input: false, is_last: false, has_ended: false }
+    }
+
+    fn feed(&mut self, bytes: Bytes) {
+        self.has_input |= !bytes.is_empty();
+        self.input = bytes;
+    }
+
+    fn next(&mut self) -> Result<Decoded, HttpError> {
+        let failed = |error: io::Error| HttpError::decoding(&self.name, &error);
+        while !self.has_ended {
+            let (n_taken, output) = self.coding.step(&self.input).map_err(failed)?;
+            self.input.advance(n_taken);
+            if !output.is_empty() {
+                return Ok(Decoded::Piece(output.into()));
+            }
+            if n_taken == 0 {
+                // What follows the end is of no use to anybody.
+                self.input.clear();
+            }
+            if !self.input.is_empty() {
+                continue;
+            }
+            if !self.is_last {
+                return Ok(Decoded::NeedsMore);
+            }
+            if self.has_input {
+                self.coding.finish().map_err(failed)?;
+            }
+            self.has_ended = true;
+        }
+        Ok(Decoded::End)
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.stages.iter().map(|stage| &stage.name)).finish()
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +201,67 @@ mod tests {
         for (coding, body) in cases {
             assert_eq!(&decoded(coding, body, 100).expect(coding)[..], text, "{coding}");
         }
+    }
+
+    /// Decodes byte by byte, and in what a bomb's first bytes give.
+    fn dripped(coding: &'static str, body: &[u8]) -> Vec<u8> {
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static(coding))]);
+        let mut decoder = Decoder::of(&headers).expect("made").expect("a coding");
+        let mut decoded = vec![];
+        let mut bytes = body.iter();
+        loop {
+            match decoder.next().expect(coding) {
+                Decoded::Piece(piece) => {
+                    assert!(!piece.is_empty() && piece.len() <= 128 * 1024, "{}", piece.len());
+                    decoded.extend_from_slice(&piece);
+                }
+                Decoded::NeedsMore => match bytes.next() {
+                    Some(&byte) => decoder.feed(Bytes::copy_from_slice(&[byte])),
+                    None => decoder.end(),
+                },
+                Decoded::End => return decoded,
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_may_come_byte_by_byte_and_goes_in_pieces_of_limited_size() {
+        let text: Vec<_> =
+            (0..200_000u32).map(|i| if i % 9 < 7 { b'a' } else { i as u8 }).collect();
+        let mut zlib = write::ZlibEncoder::new(vec![], Compression::default());
+        zlib.write_all(&text).expect("memory");
+        let mut deflate = write::DeflateEncoder::new(vec![], Compression::default());
+        deflate.write_all(&text).expect("memory");
+        let zstd = zstd::encode_all(&*text, 3).expect("memory");
+        assert!(dripped("gzip", &gzip(&text)) == text);
+        assert!(dripped("gzip", &[gzip(&text), gzip(b"more")].concat()).ends_with(b"more"));
+        assert!(dripped("deflate", &zlib.finish().expect("memory")) == text);
+        assert!(dripped("deflate", &deflate.finish().expect("memory")) == text);
+        assert!(dripped("zstd", &[&*zstd, &*zstd].concat()) == [&*text, &*text].concat());
+        assert!(dripped("zstd, gzip", &gzip(&zstd)) == text);
+        assert_eq!(dripped("br", b"\x0b\x08\x80hello hello hello\x03"), b"hello hello hello");
+        assert_eq!(dripped("identity, gzip", b""), b"");
+    }
+
+    /// A flush in the middle is passed on at once: events do not wait for the next one.
+    #[test]
+    fn what_a_server_flushes_comes_out_at_once() {
+        let mut encoder = write::GzEncoder::new(vec![], Compression::default());
+        encoder.write_all(b"data: 1\n\n").expect("memory");
+        encoder.flush().expect("memory");
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+        let mut decoder = Decoder::of(&headers).expect("made").expect("a coding");
+        decoder.feed(encoder.get_ref().clone().into());
+        let mut text = vec![];
+        while let Decoded::Piece(piece) = decoder.next().expect("whole") {
+            text.extend_from_slice(&piece);
+        }
+        assert_eq!(text, b"data: 1\n\n");
+    }
+
+    #[test]
+    fn a_body_in_too_many_codings_is_an_error() {
+        assert!(decoded("gzip,gzip,gzip,gzip,gzip,gzip", gzip(b""), 100).is_err());
     }
 
     #[test]

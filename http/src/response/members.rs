@@ -9,6 +9,7 @@ use crate::{
     site::Target,
 };
 use bytes::Bytes;
+use encoding_rs::Encoding;
 use hatchery_core::stats::Failure;
 use http::{
     HeaderMap, Method, StatusCode,
@@ -38,6 +39,8 @@ struct Rare {
     error: Option<HttpError>,
     reason: Option<ReasonPhrase>,
     history: Vec<Response>,
+    /// By which the text is read, whatever the server says.
+    encoding: Option<&'static Encoding>,
 }
 
 impl Response {
@@ -167,10 +170,14 @@ impl Response {
         mem::take(&mut self.body)
     }
 
-    /// The body as text: by the charset that the server names; else as UTF-8 if it is that; else
-    /// as [`Response::apparent_encoding`] guesses. What cannot be read becomes `U+FFFD`.
+    /// The body as text: by [`Response::set_encoding`] or the charset that the server names; else
+    /// as UTF-8 if it is that; else as [`Response::apparent_encoding`] guesses. What cannot be read
+    /// becomes `U+FFFD`.
     pub fn text(&self) -> Cow<'_, str> {
-        text::text(&self.headers, &self.body)
+        match self.own_encoding() {
+            Some(encoding) => encoding.decode(&self.body).0,
+            None => text::text(&self.headers, &self.body),
+        }
     }
 
     /// The body as text in this encoding, by its label on the web (`latin1`, `shift_jis`).
@@ -182,9 +189,24 @@ impl Response {
             .ok_or_else(|| HttpError::invalid_part(encoding, "no such encoding"))
     }
 
-    /// The charset that the server names, as it spells it.
+    /// The encoding that was set, or the charset that the server names, as it spells it.
     pub fn encoding(&self) -> Option<&str> {
-        text::charset(&self.headers)
+        self.own_encoding().map(Encoding::name).or_else(|| text::charset(&self.headers))
+    }
+
+    /// Reads [`Response::text`] in this encoding from now on, by its label on the web.
+    ///
+    /// # Errors
+    /// When there is no such encoding.
+    pub fn set_encoding(&mut self, encoding: &str) -> Result<(), HttpError> {
+        let known = Encoding::for_label(encoding.as_bytes())
+            .ok_or_else(|| HttpError::invalid_part(encoding, "no such encoding"))?;
+        self.rare.get_or_insert_default().encoding = Some(known);
+        Ok(())
+    }
+
+    fn own_encoding(&self) -> Option<&'static Encoding> {
+        self.rare.as_ref()?.encoding
     }
 
     /// The encoding that the body seems to have, guessed from its bytes.
@@ -225,6 +247,10 @@ impl Response {
     pub fn is_redirect(&self) -> bool {
         is_redirect(self.status) && self.headers.contains_key(LOCATION)
     }
+
+    /// Nothing is left to do: the body was read, and the connection serves others. Here because
+    /// python-requests has it; see [`crate::StreamResponse::close`].
+    pub fn close(self) {}
 
     /// Where it redirects to, if it does: what would be requested next. python-requests' `next`.
     pub fn next_url(&self) -> Option<String> {

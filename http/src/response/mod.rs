@@ -1,7 +1,10 @@
 //! Responses, and the guard that decides what becomes of one.
 
 mod catch;
+mod chunks;
+mod coding;
 mod decode;
+mod lines;
 mod links;
 mod members;
 mod rest;
@@ -9,6 +12,7 @@ mod stream;
 mod text;
 
 pub use catch::{CatchResponse, HttpFailure};
+pub use chunks::{Chunks, LineChunks, TextChunks, TextLines};
 pub(crate) use decode::{ACCEPTED_CODINGS, decode};
 pub use links::Link;
 pub use members::Response;

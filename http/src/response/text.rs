@@ -1,9 +1,9 @@
 //! Bodies as text, whatever their encoding.
 
 use chardetng::EncodingDetector;
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Decoder, Encoding, UTF_8};
 use http::{HeaderMap, header::CONTENT_TYPE};
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 /// The charset that the content type names.
 pub(super) fn charset(headers: &HeaderMap) -> Option<&str> {
@@ -38,6 +38,40 @@ pub(super) fn guess(body: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new();
     detector.feed(body, true);
     detector.guess(None, true)
+}
+
+/// Text from a body that comes in pieces.
+pub(super) struct TextDecoder {
+    decoder: Decoder,
+    has_ended: bool,
+}
+
+impl TextDecoder {
+    /// By the charset that the head names, else as UTF-8.
+    pub(super) fn of(headers: &HeaderMap) -> TextDecoder {
+        let named = charset(headers).and_then(|label| Encoding::for_label(label.as_bytes()));
+        TextDecoder { decoder: named.unwrap_or(UTF_8).new_decoder(), has_ended: false }
+    }
+
+    /// The text of a piece, or what is left after the last one.
+    pub(super) fn decode(&mut self, piece: Option<&[u8]>) -> String {
+        let is_last = piece.is_none();
+        if self.has_ended {
+            return String::new();
+        }
+        self.has_ended = is_last;
+        let bytes = piece.unwrap_or_default();
+        let n_max = self.decoder.max_utf8_buffer_length(bytes.len());
+        let mut text = String::with_capacity(n_max.unwrap_or(0));
+        let _ = self.decoder.decode_to_string(bytes, &mut text, is_last);
+        text
+    }
+}
+
+impl fmt::Debug for TextDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TextDecoder").field(&self.decoder.encoding().name()).finish()
+    }
 }
 
 #[cfg(test)]

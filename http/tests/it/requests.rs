@@ -207,3 +207,31 @@ fn a_caught_response_is_recorded_once_as_decided_last() {
     );
     assert_eq!(recorded.entries[1].4, 9);
 }
+
+#[test]
+fn a_body_is_text_in_the_encoding_that_is_set_and_has_lines_and_pieces() {
+    let server = Server::answering(|_| {
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\n\xe9\r\na\n"
+            .into()
+    });
+    let url = server.url;
+    on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let mut response = client.get("/").await;
+            assert_eq!(response.encoding(), None);
+            assert!(
+                response.set_encoding("klingon").is_err_and(|error| error.is_invalid_request())
+            );
+            response.set_encoding("latin1").expect("known");
+            assert_eq!(
+                (response.encoding(), &*response.text()),
+                (Some("windows-1252"), "é\r\na\n")
+            );
+            assert!(response.iter_lines().eq([&b"\xe9"[..], b"a"]));
+            assert!(response.iter_content(2).eq([&b"\xe9\r"[..], b"\na", b"\n"]));
+            response.close();
+        }
+    });
+}
