@@ -146,11 +146,25 @@ impl HttpError {
         }
     }
 
-    fn head_too_large() -> HttpError {
+    pub(crate) fn head_too_large() -> HttpError {
         HttpError::new(Kind::TooLarge, "HeadTooLarge: response head is too large")
     }
 
-    fn malformed(error: &dyn fmt::Display) -> HttpError {
+    pub(crate) fn not_http2() -> HttpError {
+        HttpError::malformed(&"the server speaks HTTP/1.1, not HTTP/2")
+    }
+
+    /// The server ended this one stream.
+    pub(crate) fn stream_reset(reason: &dyn fmt::Debug) -> HttpError {
+        HttpError::new(Kind::Closed, format!("StreamReset: server reset the stream: {reason:?}"))
+    }
+
+    /// The server ended the whole connection, and did not process this request.
+    pub(crate) fn gone_away(reason: &dyn fmt::Debug) -> HttpError {
+        HttpError::new(Kind::Closed, format!("ConnectionClosed: server sent GOAWAY: {reason:?}"))
+    }
+
+    pub(crate) fn malformed(error: &dyn fmt::Display) -> HttpError {
         HttpError::new(Kind::Malformed, format!("MalformedResponse: {error}"))
     }
 

@@ -1,7 +1,8 @@
-//! HTTP for simulated users: [`HttpSession`] and [`Response`], on hyper over the shard's ring.
+//! HTTP for simulated users: [`HttpSession`] and [`Response`], over the shard's ring: HTTP/1.1 by
+//! `lean` or hyper, HTTP/2 by h2.
 //!
-//! Invariants of absence: this crate never imports actix or tokio's runtime, and knows nothing of
-//! the control plane.
+//! Invariants of absence: this crate never imports actix or tokio's runtime (of tokio it has the
+//! I/O traits, which h2 wants), and knows nothing of the control plane.
 
 mod session;
 pub use session::{HttpSession, Renamed};
@@ -19,7 +20,7 @@ mod error;
 pub use error::HttpError;
 
 mod options;
-pub use options::{HttpDefaults, SessionOptions};
+pub use options::{HttpDefaults, HttpVersion, SessionOptions};
 
 mod check;
 pub use check::{check_header, parse_method, split_url};

@@ -24,11 +24,28 @@ pub struct SessionOptions {
     /// Addresses that take the place of names: host, port, and where to connect instead. The
     /// `Host` header and TLS keep the name. `--resolve`.
     pub resolve: Vec<(String, u16, IpAddr)>,
+    /// Which HTTP is spoken: 1.1 unless told otherwise, as by Locust.
+    pub http_version: HttpVersion,
     /// Whether HTTP/1.1 is spoken by hatchery itself (the default) or by hyper. Both behave alike;
     /// the first costs less.
     pub lean: bool,
     /// Bytes of a response's body that are held in memory; a larger one is a failure.
     pub body_bytes_max: u64,
+}
+
+/// Which HTTP a session speaks. Over HTTP/2, all requests of a session to an origin go over one
+/// connection; those under way at a time are streams of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// Over TLS HTTP/2 if the server wants it, which the handshake tells (ALPN); HTTP/1.1
+    /// otherwise. `--http2`.
+    Http2,
+    /// HTTP/2 without asking, for servers that speak it without TLS (h2c).
+    /// `--http2-prior-knowledge`.
+    Http2PriorKnowledge,
 }
 
 /// What a response's body may weigh unless said otherwise. Ten thousand users that each get an
@@ -44,6 +61,7 @@ impl Default for SessionOptions {
             client_cert: None,
             reset_on_close: false,
             sources: vec![],
+            http_version: HttpVersion::default(),
             lean: true,
             resolve: vec![],
             body_bytes_max: BODY_BYTES_MAX,

@@ -1,7 +1,7 @@
 //! A simulated user's HTTP client.
 
 use crate::{
-    connection::{Connection, Pool},
+    connection::{Connection, Http2Connections, Pool},
     cookies::Cookies,
     error::HttpError,
     local::Local,
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) socket: SocketOptions,
     pub(crate) cookies: Cookies,
     pool: RefCell<Pool>,
+    /// `None` if HTTP/1.1 alone is spoken.
+    pub(crate) http2: Option<Box<Http2Connections>>,
     headers: RefCell<Option<Box<HeaderMap>>>,
     tls: OnceCell<Arc<ClientConfig>>,
     /// What a server last wanted to have answered by Digest authentication.
@@ -99,6 +101,7 @@ impl HttpSession {
             shard: Rc::clone(shard),
             site: local.site(base_url),
             socket: options.socket(local.next_turn()),
+            http2: Http2Connections::new(options.http_version),
             options,
             local,
             cookies: Cookies::default(),
@@ -209,6 +212,9 @@ impl HttpSession {
     /// Closes the idle connections; the next request opens a new one.
     pub fn close(&self) {
         self.0.pool.borrow_mut().clear();
+        if let Some(http2) = &self.0.http2 {
+            http2.clear();
+        }
     }
 
     /// The core that it lives on.

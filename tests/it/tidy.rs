@@ -40,6 +40,18 @@ fn packages_depend_on_each_other_only_as_the_readme_says() {
     check_arrows("engine", &all, &["glommio", "actix", "hyper"]);
 }
 
+#[test]
+fn of_tokio_http_has_the_traits_and_no_runtime() {
+    let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let tokio_io = &manifest["workspace"]["dependencies"]["tokio-io"];
+    assert_eq!(tokio_io["default-features"].as_bool(), Some(false));
+    assert!(tokio_io.get("features").is_none());
+    let text = fs::read_to_string(root().join("http/Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    assert!(manifest["dependencies"]["tokio-io"].get("features").is_none());
+}
+
 /// Every Rust file that git would take.
 fn sources() -> Vec<PathBuf> {
     let mut files = vec![];

@@ -116,6 +116,14 @@ pub(crate) struct HttpFlags {
     #[arg(long)]
     pub(crate) no_keepalive: bool,
 
+    /// Speak HTTP/2 over TLS with servers that offer it, and HTTP/1.1 with the others
+    #[arg(long)]
+    pub(crate) http2: bool,
+
+    /// Speak HTTP/2 without asking, over TLS and over plain TCP (h2c)
+    #[arg(long)]
+    pub(crate) http2_prior_knowledge: bool,
+
     /// Speak HTTP/1.1 by hyper instead of the lean path, to compare the two
     #[arg(long)]
     pub(crate) hyper: bool,

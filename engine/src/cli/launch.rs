@@ -15,6 +15,7 @@ use hatchery_core::{
     placement::{self, CoreChoice},
     user::{Class, TagFilter},
 };
+use hatchery_http::HttpVersion;
 use std::net::{Ipv4Addr, SocketAddr};
 use tracing::{info, warn};
 
@@ -75,6 +76,11 @@ pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
     environment.spin |= flags.spin;
     environment.http.verify &= !flags.http.insecure;
     environment.http.keep_alive &= !flags.http.no_keepalive;
+    if flags.http.http2_prior_knowledge {
+        environment.http.http_version = HttpVersion::Http2PriorKnowledge;
+    } else if flags.http.http2 {
+        environment.http.http_version = HttpVersion::Http2;
+    }
     environment.http.lean &= !flags.http.hyper;
     set_tags(environment, &flags.tags, &flags.exclude_tags);
     if flags.equal_weights {

@@ -23,7 +23,14 @@ pub(crate) struct Head {
 /// Where a response's body comes from.
 pub(crate) enum HeadBody {
     Hyper(Incoming),
-    Lean { body: Body, keep_alive: bool },
+    Lean {
+        body: Body,
+        keep_alive: bool,
+    },
+    /// Its stream, which has it.
+    Http2 {
+        length: Option<u64>,
+    },
 }
 
 impl Head {
@@ -34,6 +41,7 @@ impl Head {
             HeadBody::Lean { body: Body::Length(length), .. } => Some(*length),
             HeadBody::Lean { body: Body::End, .. } => Some(0),
             HeadBody::Lean { .. } => None,
+            HeadBody::Http2 { length } => *length,
         }
     }
 }

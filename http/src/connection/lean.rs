@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Interim responses (1xx) before the one that counts; a server that sends no other is broken.
-const INTERIM_MAX: usize = 100;
+pub(super) const INTERIM_MAX: usize = 100;
 
 /// A connection that reads and writes HTTP itself.
 pub(crate) struct LeanConnection {

@@ -1,6 +1,7 @@
 //! Connections: which one serves a request, and how it is made.
 
 mod head;
+mod http2;
 mod hyper_http1;
 mod lean;
 mod open;
@@ -13,6 +14,7 @@ use crate::{error::HttpError, request::Deadline};
 use bytes::Bytes;
 pub(crate) use head::Head;
 use head::HeadBody;
+pub(crate) use http2::{Http2Connections, Http2Stream};
 pub(crate) use hyper_http1::HyperConnection;
 pub(crate) use lean::LeanConnection;
 pub(crate) use open::open;
@@ -29,6 +31,8 @@ pub(crate) enum Connection {
     Lean(Box<LeanConnection>),
     /// hyper's HTTP/1.1.
     Hyper(Box<HyperConnection>),
+    /// A stream of a connection that is shared.
+    Http2(Box<Http2Stream>),
 }
 
 impl Connection {
@@ -37,6 +41,8 @@ impl Connection {
         match self {
             Connection::Lean(connection) => connection.is_reusable(),
             Connection::Hyper(connection) => connection.is_reusable(),
+            // The session keeps what it is a part of.
+            Connection::Http2(_) => false,
         }
     }
 
@@ -45,6 +51,7 @@ impl Connection {
         match self {
             Connection::Lean(connection) => connection.n_read(),
             Connection::Hyper(connection) => connection.n_read(),
+            Connection::Http2(stream) => stream.n_read(),
         }
     }
 
@@ -53,6 +60,7 @@ impl Connection {
         match self {
             Connection::Lean(connection) => connection.n_steps(),
             Connection::Hyper(connection) => connection.n_steps(),
+            Connection::Http2(stream) => stream.n_steps(),
         }
     }
 
@@ -65,6 +73,7 @@ impl Connection {
         match self {
             Connection::Lean(connection) => connection.next_piece(head, deadline).await,
             Connection::Hyper(connection) => connection.next_piece(head, deadline).await,
+            Connection::Http2(stream) => stream.next_piece(deadline).await,
         }
     }
 
@@ -73,6 +82,7 @@ impl Connection {
         match self {
             Connection::Lean(connection) => connection.expect_bulk(bulk),
             Connection::Hyper(connection) => connection.expect_bulk(bulk),
+            Connection::Http2(stream) => stream.expect_bulk(bulk),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! TLS by rustls on a stream of the ring.
 
+use super::tls_config::HTTP2;
 use crate::error::HttpError;
 use hatchery_core::ring::Stream;
 use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
@@ -36,6 +37,10 @@ impl Tls {
         let mut tls = Tls { stream, session, plaintext: vec![] };
         poll_fn(|cx| tls.poll_handshake(cx)).await.map_err(|error| HttpError::tls_io(&error))?;
         Ok(tls)
+    }
+
+    pub(super) fn has_agreed_on_http2(&self) -> bool {
+        self.session.alpn_protocol() == Some(HTTP2)
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

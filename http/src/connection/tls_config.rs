@@ -1,6 +1,9 @@
 //! Whom TLS trusts, and what it shows of itself.
 
-use crate::{error::HttpError, options::SessionOptions};
+use crate::{
+    error::HttpError,
+    options::{HttpVersion, SessionOptions},
+};
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -23,12 +26,18 @@ use std::{
 /// TLS sessions that a user remembers, to resume them on its next connection.
 const RESUMABLE_MAX: usize = 8;
 
+/// HTTP/2 as servers are offered it in TLS.
+pub(super) const HTTP2: &[u8] = b"h2";
+
+const HTTP1: &[u8] = b"http/1.1";
+
 /// What tells one configuration from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
     verify: bool,
     ca_file: Option<PathBuf>,
     client_cert: Option<(PathBuf, PathBuf)>,
+    http_version: HttpVersion,
 }
 
 /// The configurations of a core, from which each session's is made. There are as many as there
@@ -46,6 +55,7 @@ impl TlsConfigs {
             verify: options.verify,
             ca_file: options.ca_file.clone(),
             client_cert: options.client_cert.clone(),
+            http_version: options.http_version,
         };
         let mut configs = self.0.borrow_mut();
         let base = match configs.iter().find(|(known, _)| *known == key) {
@@ -85,7 +95,12 @@ fn make(key: &Key) -> Result<ClientConfig, HttpError> {
             builder.with_client_auth_cert(chain, key).map_err(tls)?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let offered: &[&[u8]] = match key.http_version {
+        HttpVersion::Http1 => &[HTTP1],
+        HttpVersion::Http2 => &[HTTP2, HTTP1],
+        HttpVersion::Http2PriorKnowledge => &[HTTP2],
+    };
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }
 

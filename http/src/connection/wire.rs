@@ -36,6 +36,11 @@ impl Transport {
         }
     }
 
+    /// Whether the server chose HTTP/2 when it shook hands.
+    pub(super) fn has_agreed_on_http2(&self) -> bool {
+        matches!(self, Transport::Tls(tls) if tls.has_agreed_on_http2())
+    }
+
     /// Shows the bytes received next to `read`, which says how many it took; `None` at the end.
     pub(super) fn poll_read_with<R>(
         &mut self,
@@ -81,7 +86,7 @@ impl Transport {
         self.poll_read_with(cx, copy).map_ok(|n| n.unwrap_or(0))
     }
 
-    fn poll_write(
+    pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
@@ -104,14 +109,14 @@ impl Transport {
 
     /// Bytes taken by a plain stream are on their way already; waiting for them to be sent would
     /// cost a turn.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(_) => Poll::Ready(Ok(())),
             Transport::Tls(tls) => tls.poll_flush(cx),
         }
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(stream) => stream.poll_shutdown(cx),
             Transport::Tls(tls) => tls.poll_shutdown(cx),

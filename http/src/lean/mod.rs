@@ -10,5 +10,5 @@ mod head;
 mod headers;
 
 pub(crate) use body::Body;
-pub(crate) use head::{Head, Malformed, parse};
+pub(crate) use head::{HEAD_BYTES_MAX, Head, Malformed, parse};
 pub(crate) use headers::Headers;

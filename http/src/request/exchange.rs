@@ -1,6 +1,9 @@
 //! One request and its response on one connection.
 
-use super::{body::ReqBody, deadline::Deadline, follow::Hop, parts::Parts, write::write};
+use super::{
+    body::ReqBody, deadline::Deadline, follow::Hop, http2::http2_request, parts::Parts,
+    write::write,
+};
 use crate::{
     connection::{Connection, Head, RESERVED_BYTES_MAX, open},
     error::HttpError,
@@ -45,6 +48,7 @@ pub(super) async fn exchange(
         true => session.take_idle(origin),
         false => None,
     };
+    let mut is_second = false;
     loop {
         let is_reused = idle.is_some();
         let mut connection = match idle.take() {
@@ -63,6 +67,10 @@ pub(super) async fn exchange(
             Connection::Hyper(connection) => {
                 connection.send(request(session, parts, hop), deadline).await
             }
+            Connection::Http2(stream) => {
+                let (request, body) = http2_request(session, parts, hop, stream);
+                Box::pin(stream.send(request, body, deadline)).await
+            }
         };
         match sent {
             Ok(head) => {
@@ -71,7 +79,12 @@ pub(super) async fn exchange(
             }
             // On to a new one.
             Err(error) if is_reused && error.is_closed() && connection.n_read() == n_read => {}
-            Err(error) => return Err(error),
+            Err(error) => match &connection {
+                Connection::Http2(stream) if !is_second && stream.may_send_again(&error) => {
+                    is_second = true;
+                }
+                _ => return Err(error),
+            },
         }
     }
 }

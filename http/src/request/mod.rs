@@ -6,6 +6,7 @@ mod deadline;
 mod digest;
 mod exchange;
 mod follow;
+mod http2;
 mod label;
 mod mode;
 mod multipart;

@@ -63,7 +63,8 @@ impl<'a> RequestBuilder<'a, Plain> {
     }
 }
 
-/// A request under way. Dropping it gives up, and closes the connection.
+/// A request under way. Dropping it gives up, and closes the connection; over HTTP/2 it resets the
+/// request's stream, and leaves the connection to the others.
 #[must_use = "a request is sent when it is awaited"]
 pub struct Sending<Mode> {
     future: Pooled<Finished>,

@@ -10,7 +10,7 @@ use crate::{
 use bytes::Bytes;
 use std::rc::Rc;
 
-/// The rest of a streamed response. Dropping it closes the connection.
+/// The rest of a streamed response. Dropping it closes the connection, or resets the stream.
 #[derive(Debug)]
 pub(crate) struct Open {
     connection: Connection,

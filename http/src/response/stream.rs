@@ -22,7 +22,7 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 /// as its head says. What goes wrong from here on is an error of the calls, and is not recorded,
 /// as in Locust.
 ///
-/// Dropping it before its end closes the connection.
+/// Dropping it before its end closes the connection; over HTTP/2 it resets the stream alone.
 ///
 /// Server-sent events, as they come:
 ///

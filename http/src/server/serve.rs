@@ -1,6 +1,12 @@
 //! Accepting connections, and hyper on each of them.
 
-use super::{Answer, Request, body::Outgoing, guard::guard, io::Io};
+use super::{
+    Answer, Request,
+    body::Outgoing,
+    guard::guard,
+    http2::{begins_http2, serve_http2},
+    io::Io,
+};
 use bytes::Bytes;
 use hatchery_core::{
     ring::{Listener, Stream},
@@ -44,19 +50,30 @@ async fn accept<H, F>(
 {
     loop {
         match listener.accept().await {
-            Ok(stream) => shard.spawn(converse(Rc::clone(&http), stream, Rc::clone(&handler))),
+            Ok(stream) => {
+                let (http, handler) = (Rc::clone(&http), Rc::clone(&handler));
+                shard.spawn(converse(Rc::clone(&shard), http, stream, handler));
+            }
             Err(_) => shard.sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
 /// One connection, from its first request to its end.
-async fn converse<H, F>(http: Rc<http1::Builder>, stream: Stream, handler: Rc<H>)
-where
+async fn converse<H, F>(
+    shard: Rc<Shard>,
+    http: Rc<http1::Builder>,
+    mut stream: Stream,
+    handler: Rc<H>,
+) where
     H: Fn(Request) -> F + 'static,
     F: Future<Output = Answer> + 'static,
 {
     let service = service_fn(move |request| answer(Rc::clone(&handler), request));
+    if begins_http2(&mut stream).await {
+        // Boxed, so that connections that speak HTTP/1.1 are no larger for it.
+        return Box::pin(serve_http2(shard, stream, service)).await;
+    }
     // Whatever went wrong is the client's affair, and it knows.
     let _ = guard(pin!(http.serve_connection(Io(stream), service))).await;
 }

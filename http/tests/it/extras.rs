@@ -1,6 +1,6 @@
 //! The rarer things that a session can do.
 
-use crate::harness::{Server, answer, on_shard, read_request};
+use crate::harness::{Server, answer, on_shard, options, read_request};
 use hatchery_http::{HttpSession, Multipart, SessionOptions};
 use std::{
     io::{BufReader, Write},
@@ -79,7 +79,7 @@ fn a_name_may_be_resolved_by_the_options_and_bodies_decoded() {
     let port: u16 = server.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("one");
     let recorded = on_shard(move |shard| async move {
         let resolve = vec![("shop.test".to_owned(), port, IpAddr::from([127, 0, 0, 1]))];
-        let options = SessionOptions { resolve, ..SessionOptions::default() };
+        let options = SessionOptions { resolve, ..options() };
         let url = format!("http://shop.test:{port}");
         let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
         assert_eq!(client.get("/").await.text(), "hello");

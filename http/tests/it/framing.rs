@@ -102,6 +102,20 @@ fn a_head_response_has_no_body_whatever_its_length_says() {
 }
 
 #[test]
+fn a_reason_of_the_servers_own_is_kept() {
+    let server = Server::answering(|_| answer("599 All Gone Wrong", "", ""));
+    let url = server.url;
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            assert_eq!(client.get("/").await.reason(), "All Gone Wrong");
+        }
+    });
+    recorded.check(&["GET / 1/1"], &["HTTPError: 599 Server Error: All Gone Wrong for url: /"]);
+}
+
+#[test]
 fn a_large_body_arrives_whole() {
     let body: String = (0..400_000).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
     let text = body.clone();

@@ -7,7 +7,7 @@ use hatchery_core::{
     shard::{Common, Outbox, Setup, Shard, ShardHandle},
     stats::{Delta, EntryId, EntryKey},
 };
-use hatchery_http::{HttpDefaults, SessionOptions};
+use hatchery_http::{HttpDefaults, HttpVersion, SessionOptions};
 use std::{
     any::Any,
     collections::HashMap,
@@ -20,11 +20,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[path = "http2_server.rs"]
+mod http2_server;
+
 /// No test takes longer; one that does hangs.
 const TEST_LIMIT: Duration = Duration::from_secs(20);
 
-/// Everything is tested twice: this file is built as `it`, and as `it_hyper` for hyper's HTTP.
+/// Everything is tested on each path: this file is built as `it`, as `it_hyper` for hyper's
+/// HTTP/1.1, and what makes sense there as `it_http2`.
 pub(crate) const LEAN: bool = !matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_hyper");
+
+/// Whether servers and sessions speak HTTP/2, by prior knowledge.
+pub(crate) const HTTP2: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_http2");
+
+/// The options of a session on the path under test.
+pub(crate) fn options() -> SessionOptions {
+    let http_version = match HTTP2 {
+        true => HttpVersion::Http2PriorKnowledge,
+        false => HttpVersion::Http1,
+    };
+    SessionOptions { lean: LEAN, http_version, ..SessionOptions::default() }
+}
 
 /// What the statistics say after a test.
 #[derive(Debug, Default)]
@@ -77,9 +93,8 @@ where
             done.send(()).expect("the test waits");
         });
     };
-    let defaults = SessionOptions { lean: LEAN, ..SessionOptions::default() };
     let mut extensions = extensions;
-    extensions.push(Arc::new(HttpDefaults { session: defaults }));
+    extensions.push(Arc::new(HttpDefaults { session: options() }));
     let common = Common {
         services: vec![Arc::new(service)],
         unpinned: true,
@@ -223,6 +238,12 @@ impl Server {
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let log = Arc::clone(&seen);
         let server = Server::accept(listener, move |i, stream| {
+            if HTTP2 {
+                return http2_server::serve(i, stream, &|request| {
+                    log.lock().expect("no panic").push(request.clone());
+                    answer(request)
+                });
+            }
             let mut reader = BufReader::new(stream);
             while let Some(request) = read_request(i, &mut reader) {
                 log.lock().expect("no panic").push(request.clone());

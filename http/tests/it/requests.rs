@@ -134,9 +134,9 @@ fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_els
             answer("302 Found", "set-cookie: s=1; Path=/\r\nlocation: /home\r\n", "")
         }
         "GET /home HTTP/1.1" => answer("200 OK", "", "home"),
-        "POST /keep HTTP/1.1" => answer("307 T", "location: home2?x=y\r\n", ""),
+        "POST /keep HTTP/1.1" => answer("307 Temporary Redirect", "location: home2?x=y\r\n", ""),
         line if line.ends_with("/away HTTP/1.1") => {
-            answer("301 M", &format!("location: {to}/there\r\n"), "")
+            answer("301 Moved Permanently", &format!("location: {to}/there\r\n"), "")
         }
         _ => answer("200 OK", "", ""),
     });
@@ -153,7 +153,7 @@ fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_els
             let response = client.get("/away").header("authorization", "mine").await;
             assert_eq!(response.text(), "other");
             let response = client.head("/away").await;
-            assert_eq!((response.status_code(), response.reason()), (301, "M"));
+            assert_eq!((response.status_code(), response.reason()), (301, "Moved Permanently"));
             let response = client.get("/away").allow_redirects(false).await;
             assert!(response.is_permanent_redirect());
         }
@@ -172,7 +172,7 @@ fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_els
 #[test]
 fn a_caught_response_is_recorded_once_as_decided_last() {
     let server = Server::answering(|request| match request.line.contains("500") {
-        true => answer("500 Oops", "", ""),
+        true => answer("500 Internal Server Error", "", ""),
         false => answer("200 OK", "", ""),
     });
     let url = server.url.clone();
@@ -203,7 +203,10 @@ fn a_caught_response_is_recorded_once_as_decided_last() {
             "GET /undecided 1/0",
             "GET /kept 1/0",
         ],
-        &["HTTPError: 500 Server Error: Oops for url: /500/undecided", "status 200"],
+        &[
+            "HTTPError: 500 Server Error: Internal Server Error for url: /500/undecided",
+            "status 200",
+        ],
     );
     assert_eq!(recorded.entries[1].4, 9);
 }

@@ -52,7 +52,7 @@ fn a_stream_that_breaks_off_is_an_error_of_the_call_and_failures_are_recorded() 
             bytes.truncate(bytes.len() - 50);
             bytes
         }
-        false => answer("503 Busy", "", "later"),
+        false => answer("503 Service Unavailable", "", "later"),
     });
     let url = server.url;
     let recorded = on_shard(move |shard| {
@@ -69,7 +69,7 @@ fn a_stream_that_breaks_off_is_an_error_of_the_call_and_failures_are_recorded() 
             assert_eq!(&busy.read_all().await.expect("whole")[..], b"later");
         }
     });
-    let failure = "HTTPError: 503 Server Error: Busy for url: /busy";
+    let failure = "HTTPError: 503 Server Error: Service Unavailable for url: /busy";
     recorded.check(&["GET /cut 1/0", "GET /busy 1/1"], &[failure]);
     assert_eq!((recorded.entries[0].4, recorded.entries[1].4), (100, 5));
 }

@@ -1,0 +1,179 @@
+//! A session's HTTP/2 connections: one to each origin.
+
+use super::{
+    multiplexed::Multiplexed,
+    opening::{Agreed, Opening},
+    stream::Http2Stream,
+};
+use crate::{
+    connection::{
+        Connection,
+        open::{over, transport},
+        wire::Transport,
+    },
+    error::HttpError,
+    options::HttpVersion,
+    session::Inner,
+    site::Origin,
+};
+use std::{cell::RefCell, rc::Rc};
+
+/// Origins of which a session knows a connection, as many as it keeps idle ones over HTTP/1.1. The
+/// oldest goes first; requests under way on it are not disturbed.
+const ORIGINS_MAX: usize = 10;
+
+/// What a session knows of its origins.
+#[derive(Debug)]
+pub(crate) struct Http2Connections {
+    version: HttpVersion,
+    places: RefCell<Vec<(Rc<Origin>, Place)>>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// One request is connecting.
+    Opening(Rc<Opening>),
+    Open(Rc<Multiplexed>),
+    /// The server does not speak HTTP/2.
+    Declined,
+}
+
+impl Http2Connections {
+    /// `None` for sessions that speak HTTP/1.1 alone.
+    pub(crate) fn new(version: HttpVersion) -> Option<Box<Http2Connections>> {
+        let places = RefCell::default();
+        (version != HttpVersion::Http1).then(|| Box::new(Http2Connections { version, places }))
+    }
+
+    /// Whether an origin may be spoken to by HTTP/2.
+    pub(crate) fn may_serve(&self, origin: &Origin) -> bool {
+        self.version == HttpVersion::Http2PriorKnowledge || origin.tls.is_some()
+    }
+
+    /// Forgets all connections; they close when their requests have ended.
+    pub(crate) fn clear(&self) {
+        self.places.borrow_mut().clear();
+    }
+
+    /// A stream of the origin's connection, which is made if there is none; or a connection of its
+    /// own, if the server does not speak HTTP/2.
+    pub(crate) async fn open(
+        &self,
+        session: &Inner,
+        origin: &Rc<Origin>,
+    ) -> Result<Connection, HttpError> {
+        if !session.options.keep_alive {
+            return match self.agree(session, origin, transport(session, origin).await?).await? {
+                Ok(shared) => Ok(stream(shared, false)),
+                Err(transport) => over(session, transport).await,
+            };
+        }
+        loop {
+            match self.place(origin) {
+                Some(Place::Open(shared)) => return Ok(stream(shared, true)),
+                Some(Place::Declined) => {
+                    return over(session, transport(session, origin).await?).await;
+                }
+                Some(Place::Opening(opening)) => match opening.wait().await {
+                    Some(Ok(Agreed::Http2(shared))) => return Ok(stream(shared, false)),
+                    Some(Ok(Agreed::Http1)) | None => {}
+                    Some(Err(error)) => return Err(error),
+                },
+                None => return self.make(session, origin).await,
+            }
+        }
+    }
+
+    /// Makes a connection, for this request and those that come meanwhile.
+    async fn make(&self, session: &Inner, origin: &Rc<Origin>) -> Result<Connection, HttpError> {
+        let opening = Rc::<Opening>::default();
+        self.put(origin, Place::Opening(Rc::clone(&opening)));
+        let making = Making { connections: self, opening };
+        let made = async { self.agree(session, origin, transport(session, origin).await?).await };
+        match made.await {
+            Ok(Ok(shared)) => {
+                making
+                    .end(Some(Place::Open(Rc::clone(&shared))), Ok(Agreed::Http2(shared.clone())));
+                Ok(stream(shared, false))
+            }
+            Ok(Err(transport)) => {
+                making.end(Some(Place::Declined), Ok(Agreed::Http1));
+                over(session, transport).await
+            }
+            Err(error) => {
+                making.end(None, Err(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins HTTP/2 on a new connection, if the server speaks it.
+    async fn agree(
+        &self,
+        session: &Inner,
+        origin: &Origin,
+        transport: Transport,
+    ) -> Result<Result<Rc<Multiplexed>, Transport>, HttpError> {
+        if self.version == HttpVersion::Http2PriorKnowledge || transport.has_agreed_on_http2() {
+            return Multiplexed::start(&session.shard, origin, transport).await.map(Ok);
+        }
+        Ok(Err(transport))
+    }
+
+    /// What is known of an origin, unless that is a connection of no use any more.
+    fn place(&self, origin: &Rc<Origin>) -> Option<Place> {
+        let mut places = self.places.borrow_mut();
+        let at = places.iter().position(|(known, _)| Rc::ptr_eq(known, origin))?;
+        if matches!(&places[at].1, Place::Open(shared) if !shared.is_open()) {
+            places.remove(at);
+            return None;
+        }
+        Some(places[at].1.clone())
+    }
+
+    fn put(&self, origin: &Rc<Origin>, place: Place) {
+        let mut places = self.places.borrow_mut();
+        places.retain(|(known, _)| !Rc::ptr_eq(known, origin));
+        if places.len() >= ORIGINS_MAX {
+            places.remove(0);
+        }
+        places.push((Rc::clone(origin), place));
+    }
+}
+
+fn stream(shared: Rc<Multiplexed>, is_reused: bool) -> Connection {
+    Connection::Http2(Box::new(Http2Stream::new(shared, is_reused)))
+}
+
+/// While it lives, a request is making a connection. Dropped without an end, it leaves that to the
+/// next.
+struct Making<'m> {
+    connections: &'m Http2Connections,
+    opening: Rc<Opening>,
+}
+
+impl Making<'_> {
+    fn end(self, place: Option<Place>, outcome: Result<Agreed, HttpError>) {
+        self.settle(place);
+        self.opening.end(Some(outcome));
+    }
+
+    /// Puts what became of it in its own place, unless the session was closed meanwhile.
+    fn settle(&self, place: Option<Place>) {
+        let mut places = self.connections.places.borrow_mut();
+        let own =
+            |place: &Place| matches!(place, Place::Opening(it) if Rc::ptr_eq(it, &self.opening));
+        let Some(at) = places.iter().position(|(_, place)| own(place)) else { return };
+        match place {
+            Some(place) => places[at].1 = place,
+            None => drop(places.remove(at)),
+        }
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.settle(None);
+        self.opening.end(None);
+    }
+}

@@ -1,0 +1,11 @@
+//! The tests of `it` that make sense there over HTTP/2, which the harness reads off this binary's
+//! name; and those of what HTTP/2 alone has.
+
+#[path = "../it/extras.rs"]
+mod extras;
+#[path = "../it/guards.rs"]
+mod guards;
+#[path = "../it/harness.rs"]
+mod harness;
+#[path = "../it/requests.rs"]
+mod requests;
