@@ -1,10 +1,12 @@
 //! Locust's `--json`: the list of entries, key by key, with our percentiles beside.
 
 use super::{Report, buckets::response_times};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hatchery_core::{
     clock::NS_PER_S,
-    stats::{EntryKey, EntryStats, Second, Snapshot},
+    stats::{EntryKey, EntryStats, Histogram, Second, Snapshot},
 };
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use serde::Serialize;
 use std::{collections::BTreeMap, io};
 
@@ -41,6 +43,10 @@ struct Entry<'a> {
     num_fail_per_sec: BTreeMap<u64, u64>,
     /// Ours: not rounded to two digits.
     percentiles_us: Percentiles,
+    /// Ours: all response times in microseconds at full precision, as HdrHistogram's tools read
+    /// them (its compressed V2 encoding in base64). Histograms of several entries add up, which
+    /// percentiles do not.
+    histogram_us: String,
 }
 
 /// Response times in microseconds, by the share of requests that were as fast; `null` if no
@@ -94,7 +100,16 @@ fn entry<'a>(key: &'a EntryKey, stats: &EntryStats, start_unix_ns: u64) -> Entry
         num_reqs_per_sec: per_second(stats, |second| second.n_requests),
         num_fail_per_sec: per_second(stats, |second| second.n_failures),
         percentiles_us: percentiles(stats),
+        histogram_us: encoded(&total.latency_us),
     }
+}
+
+fn encoded(histogram: &Histogram) -> String {
+    let mut bytes = vec![];
+    V2DeflateSerializer::new()
+        .serialize(histogram, &mut bytes)
+        .expect("a vector takes everything, and a day in microseconds fits the encoding");
+    BASE64_STANDARD.encode(bytes)
 }
 
 fn per_second(stats: &EntryStats, count: impl Fn(&Second) -> u64) -> BTreeMap<u64, u64> {
@@ -122,6 +137,9 @@ fn unix_s(unix_ns: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::sample_run, *};
+    use hatchery_core::stats::new_histogram;
+    use hdrhistogram::serialization::Deserializer;
+    use serde_json::Value;
 
     fn json(snapshot: &Snapshot) -> String {
         let mut out = vec![];
@@ -131,7 +149,25 @@ mod tests {
 
     #[test]
     fn entries_have_locusts_keys_and_our_percentiles() {
-        insta::assert_snapshot!(json(&sample_run()));
+        // How a compressor writes the same histogram may change with its version.
+        let lines = json(&sample_run());
+        let lines = lines.lines().map(|line| match line.split_once("\"histogram_us\": ") {
+            Some((indent, _)) => format!("{indent}\"histogram_us\": \"…\""),
+            None => line.to_owned(),
+        });
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn histograms_of_all_entries_add_up_to_the_aggregated_one() {
+        let snapshot = sample_run();
+        let rows: Vec<Value> = serde_json::from_str(&json(&snapshot)).unwrap();
+        let mut all = new_histogram();
+        for row in rows {
+            let bytes = BASE64_STANDARD.decode(row["histogram_us"].as_str().unwrap()).unwrap();
+            all.add(Deserializer::new().deserialize::<u64, _>(&mut &*bytes).unwrap()).unwrap();
+        }
+        assert_eq!(all, snapshot.aggregated().total.latency_us);
     }
 
     #[test]

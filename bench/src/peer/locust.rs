@@ -6,6 +6,8 @@
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde::Deserialize;
 
 use super::{Counts, Job, Latency, Peer, Places};
@@ -13,6 +15,9 @@ use crate::{
     case::{Case, Work},
     stats::quantile,
 };
+
+/// Of hatchery's histograms.
+const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Which client the users have.
 pub(crate) enum Locust {
@@ -32,8 +37,8 @@ pub(crate) struct Entry {
     /// How many answers took so many milliseconds; the keys are rounded, and may have a fraction.
     #[serde(default)]
     response_times: BTreeMap<String, u64>,
-    /// Hatchery's own, with the precision that it measured.
-    percentiles_us: Option<BTreeMap<String, f64>>,
+    /// Hatchery's own, with the precision that it measured: an HdrHistogram in base64.
+    histogram_us: Option<String>,
 }
 
 impl Peer for Locust {
@@ -101,16 +106,26 @@ pub(crate) fn summarise(entries: &[Entry], seconds: u64) -> Result<Counts> {
         succeeded: requests.saturating_sub(failed),
         failed,
         seconds: clocked.filter(|seconds| *seconds > 0.0).unwrap_or(seconds as f64),
-        latency: precise(entries).map_or_else(|| rounded(entries), Ok)?,
+        latency: match precise(entries)? {
+            Some(latency) => latency,
+            None => rounded(entries)?,
+        },
     })
 }
 
-/// Percentiles do not add up, so those at full precision serve where there is one entry.
-fn precise(entries: &[Entry]) -> Option<Latency> {
-    let [entry] = entries else { return None };
-    let percentiles = entry.percentiles_us.as_ref()?;
-    let at = |quantile: &str| percentiles.get(quantile).copied();
-    Some(Latency { p50_us: at("0.5"), p99_us: at("0.99"), p999_us: at("0.999") })
+/// Percentiles over all entries at full precision, if each brings its histogram along.
+fn precise(entries: &[Entry]) -> Result<Option<Latency>> {
+    let texts: Option<Vec<_>> = entries.iter().map(|entry| entry.histogram_us.as_ref()).collect();
+    let Some(texts) = texts.filter(|texts| !texts.is_empty()) else { return Ok(None) };
+    let mut all = Histogram::<u64>::new(SIGNIFICANT_DIGITS).context("make a histogram")?;
+    for text in texts {
+        let bytes = BASE64_STANDARD.decode(text).context("read histogram_us")?;
+        let histogram: Histogram<u64> =
+            Deserializer::new().deserialize(&mut &*bytes).context("read histogram_us")?;
+        all.add(histogram).context("add histograms up")?;
+    }
+    let at = |wanted| (!all.is_empty()).then(|| all.value_at_quantile(wanted) as f64);
+    Ok(Some(Latency { p50_us: at(0.5), p99_us: at(0.99), p999_us: at(0.999) }))
 }
 
 /// Percentiles over all entries, from Locust's rounded buckets.
@@ -128,6 +143,7 @@ fn rounded(entries: &[Entry]) -> Result<Latency> {
 mod tests {
     use super::*;
     use crate::peer::command_line;
+    use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
     #[test]
     fn a_recorded_run_is_read() {
@@ -139,15 +155,29 @@ mod tests {
         assert!(counts.latency.p99_us < counts.latency.p999_us);
     }
 
+    fn encoded(latencies_us: &[u64]) -> String {
+        let mut histogram = Histogram::<u64>::new(SIGNIFICANT_DIGITS).unwrap();
+        latencies_us.iter().for_each(|&latency_us| histogram.record(latency_us).unwrap());
+        let mut bytes = vec![];
+        V2DeflateSerializer::new().serialize(&histogram, &mut bytes).unwrap();
+        BASE64_STANDARD.encode(bytes)
+    }
+
     #[test]
-    fn precise_percentiles_are_preferred_and_failures_are_no_success() {
-        let json = r#"note
-            [{"num_requests": 10, "num_failures": 1, "response_times": {"0.81": 10},
-              "percentiles_us": {"0.5": 812, "0.99": 990, "0.999": 999}}]
-            a table"#;
-        let counts = summarise(&entries(json).unwrap(), 4).unwrap();
+    fn precise_histograms_are_preferred_and_failures_are_no_success() {
+        let (fast, slow) = (encoded(&[812; 9]), encoded(&[1_999]));
+        let json = format!(
+            r#"note
+            [{{"num_requests": 9, "num_failures": 1, "response_times": {{"0": 9}},
+               "histogram_us": "{fast}"}},
+             {{"num_requests": 1, "num_failures": 0, "response_times": {{"2": 1}},
+               "histogram_us": "{slow}"}}]
+            a table"#
+        );
+        let counts = summarise(&entries(&json).unwrap(), 4).unwrap();
         assert_eq!((counts.succeeded, counts.failed, counts.seconds), (9, 1, 4.0));
-        assert_eq!(counts.latency.p50_us, Some(812.0));
+        assert_eq!((counts.latency.p50_us, counts.latency.p99_us), (Some(812.0), Some(1_999.0)));
+        assert!(summarise(&entries(&json.replace(&fast, "x")).unwrap(), 4).is_err());
     }
 
     #[test]
