@@ -33,6 +33,12 @@ impl Sales {
     }
 }
 
+/// What a payment carries along to the listeners.
+#[derive(Debug)]
+struct Cart {
+    n_items: u32,
+}
+
 struct Shopper {
     client: HttpSession,
     sales: Rc<Sales>,
@@ -63,7 +69,7 @@ impl Shopper {
     #[task]
     async fn buy(&mut self, cx: &mut Cx<'_, Self>) -> TaskResult {
         let begin_ns = cx.shard().now_ns();
-        self.client.post("/pay").body("1").await;
+        self.client.post("/pay").body("1").context(Cart { n_items: 1 }).await;
         if Duration::from_nanos(cx.shard().now_ns() - begin_ns) > self.slow {
             // A task exception: counted in its own table, and the user goes on.
             return Err(Exit::failed("too slow"));
@@ -79,7 +85,9 @@ fn listen(events: &mut Events) {
     events.request.add_listener(move |request: &RequestEvent| {
         if let Some(failure) = &request.failure {
             n_failed.set(n_failed.get() + 1);
-            eprintln!("failure {} on this core: {} {failure}", n_failed.get(), request.name);
+            let n_items = request.context.get().map_or(0, |cart: &Cart| cart.n_items);
+            let (n, name) = (n_failed.get(), &request.name);
+            eprintln!("failure {n} on this core: {name} with {n_items} items: {failure}");
         }
     });
     events.user_error.add_listener(|error| eprintln!("{}: {}", error.class, error.message));

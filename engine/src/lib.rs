@@ -32,7 +32,7 @@ pub use hatchery_actors::{
 };
 pub use hatchery_actors::{hooks as control, hooks::ControlEvents};
 pub use hatchery_core::{
-    events::{EventHook, Events, RequestEvent, TestStart, TestStop, UserError},
+    events::{EventHook, Events, RequestContext, RequestEvent, TestStart, TestStop, UserError},
     shard::{Shard, Ticket},
     stats::{Failure, Snapshot},
     user::{

@@ -9,7 +9,7 @@ use crate::{
     request::{Challenge, RequestBuilder},
     site::{Origin, Site},
 };
-use hatchery_core::{ring::SocketOptions, shard::Shard, user::Spawn};
+use hatchery_core::{events::RequestContext, ring::SocketOptions, shard::Shard, user::Spawn};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rustls::ClientConfig;
 use std::{
@@ -49,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) challenge: RefCell<Option<Box<Challenge>>>,
     /// Name of the requests that are given none.
     request_name: RefCell<Option<Cow<'static, str>>>,
+    context: RefCell<RequestContext>,
 }
 
 impl HttpSession {
@@ -110,6 +111,7 @@ impl HttpSession {
             tls: OnceCell::new(),
             challenge: RefCell::default(),
             request_name: RefCell::default(),
+            context: RefCell::default(),
         }))
     }
 
@@ -163,6 +165,24 @@ impl HttpSession {
     pub fn rename_request(&self, name: impl Into<Cow<'static, str>>) -> Renamed {
         let before = self.0.request_name.replace(Some(name.into()));
         Renamed { session: self.clone(), before }
+    }
+
+    /// Gives all requests from now on a value to carry along to the listeners of `request`; see
+    /// [`RequestBuilder::context`]. What Locust's `User.context()` returns.
+    ///
+    /// ```ignore
+    /// async fn on_start(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+    ///     self.client.set_context(Tenant("north"));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set_context<T: fmt::Debug + Send + Sync + 'static>(&self, value: T) {
+        self.0.context.borrow_mut().insert(value);
+    }
+
+    /// Gives requests nothing more to carry along but what each is given itself.
+    pub fn clear_context(&self) {
+        self.0.context.take();
     }
 
     /// Sends a header with every request from now on, unless a request sets its own.
@@ -250,6 +270,21 @@ impl Inner {
     #[inline]
     pub(crate) fn request_name(&self) -> Option<Cow<'static, str>> {
         self.request_name.borrow().clone()
+    }
+
+    /// Whether anybody on this core listens to requests.
+    #[inline]
+    pub(crate) fn has_listeners(&self) -> bool {
+        !self.shard.events().request.is_empty()
+    }
+
+    /// What a request carries along: the session's values, and over them its own.
+    pub(crate) fn context(&self, own: Option<&RequestContext>) -> RequestContext {
+        let mut context = self.context.borrow().clone();
+        if let Some(own) = own {
+            context.merge(own);
+        }
+        context
     }
 
     pub(crate) fn take_idle(&self, origin: &Rc<Origin>) -> Option<Connection> {

@@ -211,6 +211,26 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         self
     }
 
+    /// Gives the request a value to carry along to the listeners of `request`, as
+    /// [`RequestEvent::context`](hatchery_core::events::RequestEvent::context): one of each type,
+    /// before the session's of that type. Locust's `context`.
+    ///
+    /// ```ignore
+    /// client.get("/order").context(OrderId(42)).await;
+    /// // where a program adds its listeners:
+    /// events.request.add_listener(|request| {
+    ///     if let Some(order) = request.context.get::<OrderId>() {
+    ///         // …
+    ///     }
+    /// });
+    /// ```
+    pub fn context<T: fmt::Debug + Send + Sync + 'static>(mut self, value: T) -> Self {
+        if self.session.0.has_listeners() {
+            self.parts().context.insert(value);
+        }
+        self
+    }
+
     /// How long the whole request may take, redirects included. Without a limit it may take for
     /// ever, as in Locust.
     pub fn timeout(mut self, limit: Duration) -> Self {

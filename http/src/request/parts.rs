@@ -3,6 +3,7 @@
 use super::{deadline::Limits, digest::Credentials};
 use crate::error::HttpError;
 use bytes::Bytes;
+use hatchery_core::events::RequestContext;
 use http::{HeaderMap, HeaderValue};
 
 /// The rarer parts of a request.
@@ -24,6 +25,8 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     /// Unless set: for all methods but HEAD.
     pub(crate) allow_redirects: Option<bool>,
+    /// For those who listen.
+    pub(crate) context: RequestContext,
     /// Whether the body is read by the user, piece by piece.
     pub(crate) is_streamed: bool,
 }

@@ -50,7 +50,11 @@ pub(super) async fn perform(request: Detached) -> Finished {
     let given = name.or_else(|| session.request_name());
     let label = Label { method: method.clone(), given, first: Rc::clone(&target) };
     let credentials = parts.as_mut().and_then(|parts| parts.digest.take());
-    let ticket = session.shard.begin();
+    let mut ticket = session.shard.begin();
+    if session.has_listeners() {
+        let own = parts.as_deref().map(|parts| &parts.context);
+        *ticket.context_mut() = session.context(own);
+    }
     let followed = match (credentials, &mut parts) {
         (Some(credentials), Some(parts)) => {
             let what = (method, target);

@@ -65,6 +65,14 @@ impl CatchResponse {
             .map_or(Duration::ZERO, |sent| Duration::from_nanos(sent.response_time_ns))
     }
 
+    /// Gives the request one more value to carry along to the listeners of `request`; see
+    /// [`crate::RequestBuilder::context`]. Locust's `request_meta["context"]`.
+    pub fn set_context<T: fmt::Debug + Send + Sync + 'static>(&mut self, value: T) {
+        if let Some(sent) = &mut self.sent {
+            sent.ticket.context_mut().insert(value);
+        }
+    }
+
     /// Records another length, in bytes. Locust's `request_meta["response_length"]`.
     pub fn set_response_length(&mut self, n_bytes: u64) {
         self.length = Some(n_bytes);

@@ -84,6 +84,18 @@ pub(crate) fn on_shard_with<F>(
 where
     F: Future<Output = ()> + 'static,
 {
+    on_shard_of(Common { extensions, ..Common::default() }, test)
+}
+
+/// The same on a shard with settings of the test's own.
+#[track_caller]
+pub(crate) fn on_shard_of<F>(
+    common: Common,
+    test: impl Fn(Rc<Shard>) -> F + Send + Sync + 'static,
+) -> Recorded
+where
+    F: Future<Output = ()> + 'static,
+{
     let (done, is_done) = unbounded();
     let service = move |shard: &Rc<Shard>| {
         let future = test(Rc::clone(shard));
@@ -93,14 +105,9 @@ where
             done.send(()).expect("the test waits");
         });
     };
-    let mut extensions = extensions;
+    let mut extensions = common.extensions;
     extensions.push(Arc::new(HttpDefaults { session: options() }));
-    let common = Common {
-        services: vec![Arc::new(service)],
-        unpinned: true,
-        extensions,
-        ..Common::default()
-    };
+    let common = Common { services: vec![Arc::new(service)], unpinned: true, extensions, ..common };
     let (tx, reports) = unbounded();
     let setup = Setup {
         shard: 0,

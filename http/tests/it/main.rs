@@ -1,5 +1,6 @@
 //! What sessions do against servers that behave, and against those that do not.
 
+mod context;
 mod extras;
 mod framing;
 mod guards;

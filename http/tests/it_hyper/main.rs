@@ -1,6 +1,8 @@
 //! The tests of `it` once more, on hyper's HTTP/1.1; which it is, the harness reads off this
 //! binary's name.
 
+#[path = "../it/context.rs"]
+mod context;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/framing.rs"]

@@ -3,8 +3,10 @@
 //! Listeners are made once per core and need not be `Send`. A hook without listeners costs its
 //! site one comparison: payloads are built only when somebody listens.
 
+mod context;
 mod hook;
 
+pub use context::RequestContext;
 pub use hook::EventHook;
 
 use crate::stats::Failure;
@@ -67,6 +69,8 @@ pub struct RequestEvent {
     pub status: u16,
     /// Why it failed, if it did. Locust's `exception`.
     pub failure: Option<Failure>,
+    /// What the request carried along.
+    pub context: RequestContext,
 }
 
 /// Payload of `user_error`.

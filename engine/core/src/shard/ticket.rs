@@ -2,7 +2,7 @@
 
 use super::local::Shard;
 use crate::{
-    events::RequestEvent,
+    events::{RequestContext, RequestEvent},
     stats::{EntryId, Failure, Sample},
 };
 use std::{borrow::Cow, error::Error, fmt, future::Future, rc::Rc, time::Duration};
@@ -18,7 +18,8 @@ impl Shard {
     #[inline]
     pub fn begin(self: &Rc<Self>) -> Ticket {
         self.n_in_flight.set(self.n_in_flight.get() + 1);
-        Ticket { start_ns: self.now_ns(), shard: Rc::clone(self), open: true }
+        let context = RequestContext::default();
+        Ticket { start_ns: self.now_ns(), shard: Rc::clone(self), context, open: true }
     }
 
     /// Measures a call of any protocol; see [`crate::user::Cx::measure`].
@@ -47,6 +48,7 @@ impl Shard {
 pub struct Ticket {
     shard: Rc<Shard>,
     start_ns: u64,
+    context: RequestContext,
     open: bool,
 }
 
@@ -65,6 +67,11 @@ impl Ticket {
     /// Starts the time anew.
     pub fn restart(&mut self) {
         self.start_ns = self.shard.now_ns();
+    }
+
+    /// What it carries along for the listeners of `request`; nothing at first.
+    pub fn context_mut(&mut self) -> &mut RequestContext {
+        &mut self.context
     }
 
     /// Records it as ending now. `names` is only asked if somebody listens.
@@ -106,6 +113,7 @@ impl Ticket {
                 response_length: bytes,
                 status,
                 failure,
+                context: self.context.clone(),
             }
         });
         response_time

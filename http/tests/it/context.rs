@@ -1,0 +1,73 @@
+//! What requests carry along to those who listen.
+
+use crate::harness::{Server, answer, on_shard, on_shard_of};
+use hatchery_core::{
+    events::{Events, RequestEvent},
+    shard::Common,
+};
+use hatchery_http::HttpSession;
+use std::sync::{Arc, Mutex};
+
+#[derive(Debug)]
+struct Tenant(&'static str);
+
+#[derive(Debug)]
+struct Step(u32);
+
+#[test]
+fn listeners_get_what_the_session_and_the_request_carry_and_the_request_goes_first() {
+    let server = Server::answering(|_| answer("200 OK", "", ""));
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let log = Arc::clone(&heard);
+    let listen = move |events: &mut Events| {
+        let log = Arc::clone(&log);
+        events.request.add_listener(move |request: &RequestEvent| {
+            let tenant = request.context.get().map(|Tenant(name)| *name);
+            let step = request.context.get().map(|Step(n)| *n);
+            let line = format!("{} {tenant:?} {step:?}", request.name);
+            log.lock().expect("no panic").push(line);
+        });
+    };
+    let common = Common { listeners: vec![Arc::new(listen)], ..Common::default() };
+    let url = server.url.clone();
+    on_shard_of(common, move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            client.get("/none").await;
+            client.get("/own").context(Step(1)).context(Step(2)).await;
+            client.set_context(Tenant("north"));
+            client.get("/session").await;
+            client.get("/both").context(Step(3)).context(Tenant("south")).await;
+            let mut caught = client.get("/caught").catch_response().await;
+            caught.set_context(Step(4));
+            drop(caught);
+            client.clear_context();
+            client.get("http://127.0.0.1:1/failed").context(Step(5)).await;
+        }
+    });
+    let expected = [
+        "/none None None",
+        "/own None Some(2)",
+        "/session Some(\"north\") None",
+        "/both Some(\"south\") Some(3)",
+        "/caught Some(\"north\") Some(4)",
+        "/failed None Some(5)",
+    ];
+    assert_eq!(*heard.lock().expect("no panic"), expected);
+}
+
+#[test]
+fn a_context_without_listeners_changes_nothing() {
+    let server = Server::answering(|_| answer("200 OK", "", ""));
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            client.set_context(Tenant("north"));
+            client.get("/").context(Step(1)).await;
+        }
+    });
+    recorded.check(&["GET / 1/0"], &[]);
+}
