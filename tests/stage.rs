@@ -2,12 +2,13 @@
 
 use crossbeam_channel::{Receiver, unbounded};
 use hatchery_core::{
+    events::ListenerFailure,
     message::{Command, ExceptionReport, Pulse, Report},
     net::Resolver,
     shard::{Common, Outbox, Setup, ShardHandle},
     stats::Snapshot,
 };
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 /// How long a test waits for a shard before it fails: far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,6 +21,8 @@ pub struct Stage {
     pub stats: Snapshot,
     /// Errors and panics of tasks and hooks, in order.
     pub exceptions: Vec<ExceptionReport>,
+    /// Event listeners that panicked or returned an error.
+    pub listener_failures: Vec<ListenerFailure>,
     /// Users that ended by themselves.
     pub n_ended: u32,
     /// How often it has said that its task runs are used up.
@@ -58,6 +61,7 @@ impl Stage {
             reports,
             stats: Snapshot::new(0),
             exceptions: vec![],
+            listener_failures: vec![],
             n_ended: 0,
             n_tasks_done: 0,
             stop_tests: vec![],
@@ -129,14 +133,18 @@ impl Stage {
     fn take(&mut self, report: &mut Report) {
         match report {
             Report::Stats(delta) => self.stats.absorb(delta),
-            Report::Exception(exception) => self.exceptions.push((**exception).clone()),
+            Report::Exception(exception) => {
+                let n = usize::try_from(exception.n).expect("a test has few");
+                self.exceptions.extend(iter::repeat_n((**exception).clone(), n));
+            }
             Report::Ended { n_users, .. } => self.n_ended += *n_users,
             Report::StopTest { error, .. } => self.stop_tests.push(error.clone()),
             Report::Pulse(pulse) => self.pulse = pulse.clone(),
             Report::Gone { panic, .. } => self.panic = panic.take(),
             Report::Failed { error, .. } => panic!("the shard failed: {error}"),
             Report::TasksDone { .. } => self.n_tasks_done += 1,
-            Report::Ready { .. } | Report::Flushed { .. } => {}
+            Report::ListenerFailed { failure, .. } => self.listener_failures.push(failure.clone()),
+            Report::Fired(_) | Report::Ready { .. } | Report::Flushed { .. } => {}
         }
     }
 }

@@ -16,6 +16,7 @@ enum Kind {
     Late(Duration),
     Broken(String),
     Control(io::Error),
+    Listener { hook: &'static str, error: String },
     Stopping,
     Stopped,
     Gone,
@@ -40,6 +41,10 @@ impl Error {
 
     pub(crate) fn shard(shard: usize, reason: String) -> Error {
         Error(Kind::Shard { shard, reason })
+    }
+
+    pub(crate) fn listener(hook: &'static str, error: String) -> Error {
+        Error(Kind::Listener { hook, error })
     }
 
     pub(crate) fn late(limit: Duration) -> Error {
@@ -74,6 +79,12 @@ impl Error {
     /// Whether a shard could not be started, or died too often.
     pub fn is_shard(&self) -> bool {
         matches!(self.0, Kind::Launch { .. } | Kind::Shard { .. } | Kind::Late(_) | Kind::Broken(_))
+    }
+
+    /// Whether a listener of `init` failed: as in Locust, the run does not begin then, and the
+    /// process exits with 1.
+    pub fn is_listener(&self) -> bool {
+        matches!(self.0, Kind::Listener { .. })
     }
 
     /// Whether the test was stopped, or was being stopped, in the meantime.
@@ -112,6 +123,9 @@ impl fmt::Display for Error {
                 write!(f, "the engine is broken, launch another runner: {reason}")
             }
             Kind::Control(_) => f.write_str("the control thread could not be started"),
+            Kind::Listener { hook, error } => {
+                write!(f, "an event handler of {hook} failed: {error}")
+            }
             Kind::Stopping => f.write_str("the test is being stopped: wait for its end"),
             Kind::Stopped => f.write_str("the test was stopped before all users had been hatched"),
             Kind::Gone => f.write_str("the runner has quit: launch another"),

@@ -226,6 +226,8 @@ pub(crate) fn plan(stop_timeout: Option<Duration>) -> Plan {
         reset_stats: false,
         iterations: None,
         listeners: vec![],
+        common: Arc::default(),
+        process_exit_code: None,
         exit_code_on_error: 1,
         spin: false,
     }

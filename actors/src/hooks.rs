@@ -1,18 +1,28 @@
 //! Hooks on the control thread: what happens to the test as a whole.
 //!
 //! Their listeners run between the runner's own steps, in the order in which they were added, and
-//! must be quick; one that panics is reported, and the others are called. What happens on a core,
-//! requests above all, is in [`hatchery_core::events`].
+//! must be quick; one that panics or returns an error is logged, and the others are called. What
+//! happens on a core, requests above all, is in [`hatchery_core::events`].
 
-use crate::runner::Control;
-use hatchery_core::{events::EventHook, stats::Snapshot};
-use std::{cell::Cell, fmt, sync::Arc};
+use crate::{error::Error, exit_codes::ProcessExitCode, runner::Control};
+use hatchery_core::{
+    events::{EventHook, OwnHooks, Parcel},
+    shard::Common,
+    stats::Snapshot,
+};
+use std::{
+    fmt,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
 
 /// Adds a program's listeners to a runner's hooks, on the control thread.
 pub type ListenControl = Arc<dyn Fn(&mut ControlEvents) + Send + Sync>;
 
 /// The hooks of a runner. Locust's `Events`, as far as they are not a core's.
-#[derive(Default)]
+///
+/// A program adds its listeners in the closure that it gives to `listen_control`, which is called
+/// once for each runner.
 pub struct ControlEvents {
     /// The runner is there and its shards are ready; no test was started. Locust's `init`.
     pub init: EventHook<Init>,
@@ -36,6 +46,8 @@ pub struct ControlEvents {
     pub cpu_warning: EventHook<CpuWarning>,
     /// Every ten seconds: what the process uses. Locust's `usage_monitor`.
     pub usage_monitor: EventHook<UsageMonitor>,
+    own: OwnHooks,
+    common: Arc<Common>,
 }
 
 impl ControlEvents {
@@ -44,11 +56,56 @@ impl ControlEvents {
         &mut self.hatch_complete
     }
 
+    /// What the run is made of: host, tags, classes, the program's own options. To be cloned by
+    /// listeners that need it. Locust's `environment`.
+    pub fn environment(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// A hook of the program's own on the control thread, found by the type of its payload: to add
+    /// listeners. It is fired by [`Control::fire`], and by users with
+    /// [`Cx::fire_on_control`](hatchery_core::user::Cx::fire_on_control). Locust's `EventHook()`
+    /// that a locustfile makes.
+    pub fn hook<P: 'static>(&mut self) -> &mut EventHook<P> {
+        self.own.hook()
+    }
+
+    pub(crate) fn deliver(&self, parcel: &Parcel) {
+        parcel.deliver(&self.own);
+    }
+
+    fn new(common: Arc<Common>) -> ControlEvents {
+        ControlEvents {
+            init: EventHook::named("init"),
+            test_start: EventHook::named("test_start"),
+            hatch_complete: EventHook::named("hatch_complete"),
+            reset_stats: EventHook::named("reset_stats"),
+            test_stopping: EventHook::named("test_stopping"),
+            test_stop: EventHook::named("test_stop"),
+            quitting: EventHook::named("quitting"),
+            quit: EventHook::named("quit"),
+            cpu_warning: EventHook::named("cpu_warning"),
+            usage_monitor: EventHook::named("usage_monitor"),
+            own: OwnHooks::default(),
+            common,
+        }
+    }
+
     /// The hooks with the listeners of a program.
-    pub(crate) fn with(listeners: &[ListenControl]) -> ControlEvents {
-        let mut hooks = ControlEvents::default();
-        listeners.iter().for_each(|listen| listen(&mut hooks));
-        hooks
+    pub(crate) fn with(
+        listeners: &[ListenControl],
+        common: &Arc<Common>,
+    ) -> Result<ControlEvents, Error> {
+        let mut hooks = ControlEvents::new(Arc::clone(common));
+        for listen in listeners {
+            let listened = panic::catch_unwind(AssertUnwindSafe(|| listen(&mut hooks)));
+            listened.map_err(|panic| {
+                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+                Error::listener("init", format!("panicked: {}", text.unwrap_or_default()))
+            })?;
+        }
+        Ok(hooks)
     }
 }
 
@@ -63,6 +120,8 @@ impl fmt::Debug for ControlEvents {
 pub struct Init {
     /// The runner; it may be kept, and used from tasks of the control thread.
     pub runner: Control,
+    /// What the run is made of. Locust's `environment`.
+    pub environment: Arc<Common>,
 }
 
 /// Payload of `test_start`.
@@ -100,7 +159,7 @@ pub struct TestStop;
 pub struct Quitting {
     /// The statistics of the last test.
     pub stats: Snapshot,
-    pub(crate) process_exit_code: Cell<Option<i32>>,
+    pub(crate) process_exit_code: ProcessExitCode,
 }
 
 impl Quitting {

@@ -44,6 +44,10 @@ impl Actors {
             }
             Report::TasksDone { shard } => self.runner.do_send(ToRunner::TasksDone { shard }),
             Report::Exception(exception) => self.stats.do_send(ToStats::Exception(exception)),
+            Report::ListenerFailed { shard, failure } => {
+                self.runner.do_send(ToRunner::ListenerFailed { shard, failure });
+            }
+            Report::Fired(parcel) => self.runner.do_send(ToRunner::Fire(parcel)),
             Report::StopTest { shard, error } => {
                 self.runner.do_send(ToRunner::StopTest { shard, error });
             }

@@ -68,7 +68,7 @@ impl StatsActor {
             n if n < EXCEPTIONS_MAX => (exception.message, exception.trace),
             _ => (OTHER_EXCEPTIONS.to_owned(), String::new()),
         };
-        self.snapshot.add_exception(ExceptionStats { n: 1, class, message, trace });
+        self.snapshot.add_exception(ExceptionStats { n: exception.n, class, message, trace });
         self.n_exceptions = self.snapshot.exceptions().count();
     }
 }

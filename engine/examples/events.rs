@@ -1,15 +1,15 @@
-//! Hooks: listeners on each core, on the control thread, one of the program's own, and flags that a
-//! program adds to the command line.
+//! Hooks: listeners on each core and on the control thread, hooks of the program's own, and flags
+//! that a program adds to the command line.
 //!
 //! `events --headless -u 10 -r 10 -t 2s --slow-ms 5` loads the embedded target.
 
 use hatchery::{
-    EventHook, RequestEvent,
+    RequestEvent,
     clap::{self, Args},
     control::{HatchComplete, Init, Quit, Quitting, TestStart},
     prelude::*,
 };
-use std::{cell::Cell, process::ExitCode, rc::Rc, time::Duration};
+use std::{cell::Cell, process::ExitCode, time::Duration};
 
 /// Flags of this program, beside those that every program has.
 #[derive(Args)]
@@ -17,20 +17,20 @@ struct Shop {
     /// Count requests that take longer than this
     #[arg(long, value_name = "MS", default_value_t = 100)]
     slow_ms: u64,
+
+    /// Items that each user can buy
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    items: u32,
 }
 
-/// A hook of this program's own, and what it counts: one per core, shared by its users.
-struct Sales {
-    sold: EventHook<u32>,
+/// The payload of a hook of this program's own, heard on the core where it is fired.
+struct Sold {
+    n_items: u32,
 }
 
-impl Sales {
-    fn of_core() -> Sales {
-        let mut sold = EventHook::new();
-        let n_sold = Cell::new(0);
-        sold.add_listener(move |&n_items: &u32| n_sold.set(n_sold.get() + n_items));
-        Sales { sold }
-    }
+/// The same for the control thread: what concerns the test as a whole, and happens seldom.
+struct SoldOut {
+    user_id: u64,
 }
 
 /// What a payment carries along to the listeners.
@@ -41,21 +41,15 @@ struct Cart {
 
 struct Shopper {
     client: HttpSession,
-    sales: Rc<Sales>,
-    slow: Duration,
+    n_left: u32,
 }
 
 impl User for Shopper {
     const WAIT: Wait = between(0.01, 0.05);
 
     fn new(spawn: &Spawn<'_>) -> Self {
-        let slow_ms = spawn.options().map_or(0, |shop: &Shop| shop.slow_ms);
-        Shopper {
-            client: HttpSession::new(spawn),
-            // The first user of a core makes it, the others get the same.
-            sales: spawn.shard().local(|_| Sales::of_core()),
-            slow: Duration::from_millis(slow_ms),
-        }
+        let n_left = spawn.parsed_options().map_or(0, |shop: &Shop| shop.items);
+        Shopper { client: HttpSession::new(spawn), n_left }
     }
 
     async fn on_start(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
@@ -68,13 +62,19 @@ impl User for Shopper {
 impl Shopper {
     #[task]
     async fn buy(&mut self, cx: &mut Cx<'_, Self>) -> TaskResult {
+        let slow_ms = cx.parsed_options().map_or(0, |shop: &Shop| shop.slow_ms);
         let begin_ns = cx.shard().now_ns();
         self.client.post("/pay").body("1").context(Cart { n_items: 1 }).await;
-        if Duration::from_nanos(cx.shard().now_ns() - begin_ns) > self.slow {
+        if Duration::from_nanos(cx.shard().now_ns() - begin_ns) > Duration::from_millis(slow_ms) {
             // A task exception: counted in its own table, and the user goes on.
             return Err(Exit::failed("too slow"));
         }
-        self.sales.sold.fire(&1);
+        cx.fire(&Sold { n_items: 1 });
+        self.n_left = self.n_left.saturating_sub(1);
+        if self.n_left == 0 {
+            cx.fire_on_control(SoldOut { user_id: cx.user_id() });
+            return cx.stop_user();
+        }
         Ok(())
     }
 }
@@ -91,11 +91,22 @@ fn listen(events: &mut Events) {
         }
     });
     events.user_error.add_listener(|error| eprintln!("{}: {}", error.class, error.message));
+    // The program's own hook is found by its payload. `hook` makes it when it is first asked for.
+    let n_sold = Cell::new(0);
+    events.hook::<Sold>().add_listener(move |sold| n_sold.set(n_sold.get() + sold.n_items));
 }
 
 /// Called once, on the control thread.
 fn listen_control(events: &mut ControlEvents) {
-    events.init.add_listener(|init: &Init| eprintln!("init: {}", init.runner.state()));
+    events.init.add_listener(|init: &Init| {
+        let shop = init.environment.parsed_options::<Shop>().ok_or("flags are given by main")?;
+        eprintln!("init: {}, {} items for each user", init.runner.state(), shop.items);
+        // An error, or a panic, would be logged with the hook's name. In `init` it ends the program.
+        Ok::<_, &str>(())
+    });
+    events.hook::<SoldOut>().add_listener(|sold_out| {
+        eprintln!("user {} has bought everything", sold_out.user_id);
+    });
     events.test_start.add_listener(|start: &TestStart| {
         eprintln!("test_start: {} users at {}/s", start.user_count, start.hatch_rate);
     });

@@ -45,6 +45,7 @@ pub struct Environment {
     pub(crate) listeners: Vec<Listen>,
     pub(crate) control_listeners: Vec<ListenControl>,
     pub(crate) exit_code_on_error: i32,
+    pub(crate) process_exit_code: Option<i32>,
     pub(crate) reset_stats: bool,
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) catch_exceptions: bool,
@@ -65,6 +66,7 @@ impl Default for Environment {
             listeners: vec![],
             control_listeners: vec![],
             exit_code_on_error: exit_codes::FAILURES,
+            process_exit_code: None,
             reset_stats: false,
             stop_timeout: None,
             catch_exceptions: true,
@@ -176,11 +178,23 @@ impl Environment {
         self
     }
 
-    /// A value that users read back by its type, with [`Spawn::options`](crate::Spawn::options).
-    /// Locust's `parsed_options`.
+    /// A value that users and listeners read back by its type, with
+    /// [`Spawn::parsed_options`](crate::Spawn::parsed_options),
+    /// [`Cx::parsed_options`](crate::Cx::parsed_options) or
+    /// [`Events::environment`](crate::Events::environment). Locust's `parsed_options`.
     #[must_use]
     pub fn parsed_options<T: Send + Sync + 'static>(mut self, options: T) -> Environment {
         self.options = Arc::new(options);
+        self
+    }
+
+    /// What the process should end with, whatever the numbers say; a listener may set another by
+    /// [`Control::set_process_exit_code`](crate::Control::set_process_exit_code). Without it,
+    /// failures and the like decide: see [`exit_codes`](crate::exit_codes). Locust's
+    /// `process_exit_code`.
+    #[must_use]
+    pub fn process_exit_code(mut self, code: u8) -> Environment {
+        self.process_exit_code = Some(code.into());
         self
     }
 
@@ -253,6 +267,7 @@ impl Environment {
             iterations: self.iterations,
             listeners: self.control_listeners.clone(),
             exit_code_on_error: self.exit_code_on_error,
+            process_exit_code: self.process_exit_code,
         })
     }
 

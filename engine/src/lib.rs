@@ -28,12 +28,15 @@ pub use clap;
 pub use environment::Environment;
 pub use error::Error;
 pub use hatchery_actors::{
-    LoadTestShape, LocalRunner, RunnerEvent, RunnerEvents, State, Status, Tick, shape,
+    Control, LoadTestShape, LocalRunner, RunnerEvent, RunnerEvents, ShardLoad, State, Status, Tick,
+    exit_codes, shape,
 };
 pub use hatchery_actors::{hooks as control, hooks::ControlEvents};
 pub use hatchery_core::{
-    events::{EventHook, Events, RequestContext, RequestEvent, TestStart, TestStop, UserError},
-    shard::{Shard, Ticket},
+    events::{
+        EventHook, Events, Heard, RequestContext, RequestEvent, TestStart, TestStop, UserError,
+    },
+    shard::{Common, Shard, Ticket},
     stats::{Failure, Snapshot},
     user::{
         Choice, Class, Cx, Exit, Leaf, Problem, Root, Spawn, Table, TagFilter, TaskResult, TaskSet,

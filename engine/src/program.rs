@@ -116,7 +116,10 @@ impl Program {
     }
 
     /// Adds flags of the program's own: a struct that derives [`clap::Args`]. Users read them with
-    /// [`Spawn::options`](crate::Spawn::options). Locust's `init_command_line_parser`.
+    /// [`Spawn::parsed_options`](crate::Spawn::parsed_options) and
+    /// [`Cx::parsed_options`](crate::Cx::parsed_options), listeners by their events'
+    /// [`environment`](crate::Events::environment). Locust's `init_command_line_parser` and
+    /// `environment.parsed_options`.
     ///
     /// ```no_run
     /// # use hatchery::prelude::*;
@@ -133,7 +136,7 @@ impl Program {
     ///
     /// impl User for Visitor {
     ///     fn new(spawn: &Spawn<'_>) -> Self {
-    ///         let shop: &Shop = spawn.options().expect("set by main");
+    ///         let shop: &Shop = spawn.parsed_options().expect("set by main");
     ///         println!("{} items", shop.items);
     ///         Visitor
     ///     }
@@ -161,8 +164,8 @@ impl Program {
         self
     }
 
-    /// Reads the process' arguments, runs the test, prints the results. The exit code is 0, 1 when
-    /// a request or a task failed, 2 for bad arguments, and as `hatchery_actors::exit_codes` has it.
+    /// Reads the process' arguments, runs the test, prints the results. What the exit codes mean is
+    /// in [`exit_codes`](crate::exit_codes).
     pub fn main(self) -> ExitCode {
         self.main_with(env::args_os())
     }
@@ -241,7 +244,14 @@ impl Program {
 pub(crate) fn run(flags: &RunFlags, launch: Launch) -> ExitCode {
     match cli::launch(flags, launch) {
         Ok(outcome) => ExitCode::from(u8::try_from(outcome.exit_code).unwrap_or(u8::MAX)),
-        Err(error) => cli::complain(format_args!("{error:#}")),
+        Err(error) => {
+            let usage = cli::complain(format_args!("{error:#}"));
+            match error.downcast_ref::<hatchery_actors::Error>() {
+                // Nothing was wrong with the arguments.
+                Some(error) if error.is_listener() => ExitCode::FAILURE,
+                _ => usage,
+            }
+        }
     }
 }
 

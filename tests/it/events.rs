@@ -69,7 +69,7 @@ fn listen(events: &mut Events, heard: &Heard) {
         let ms = request.response_time.as_millis();
         say(&log, format!("request {} {} {ms} ms", request.request_type, request.name));
     });
-    events.request.add_listener(|_| panic!("a listener's own mistake"));
+    events.request.add_listener(|_| Err("a listener's own mistake"));
     let log = heard.clone();
     events.request_success(move |request| say(&log, format!("success {}", request.name)));
     let log = heard.clone();
@@ -112,6 +112,11 @@ fn each_hook_of_a_core_is_fired_at_its_time_and_a_bad_listener_silences_none() {
     assert!(said[4].starts_with("failure bad: ") && said[4].contains("no answer"), "{said:?}");
     assert_eq!(said[5..], ["user_error Caller no answer", "test_stop 0"]);
     assert_eq!(stage.panic, None);
+    // Told with the first pulse after each: once or twice, but both times are counted.
+    assert_eq!(stage.listener_failures.iter().map(|failure| failure.n).sum::<u64>(), 2);
+    for failure in &stage.listener_failures {
+        assert_eq!((failure.hook, &*failure.error), ("request", "a listener's own mistake"));
+    }
 }
 
 /// Takes its time to begin and to end.

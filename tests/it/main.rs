@@ -9,6 +9,7 @@ mod events;
 mod failures;
 mod iterations;
 mod library;
+mod listeners;
 mod mistakes;
 mod names;
 mod nginx;

@@ -25,6 +25,7 @@ pub(crate) fn exit_code(finished: &Finished, exit_code_on_error: i32) -> i32 {
         () if status.fatal.is_some() => exit_codes::ENGINE,
         () if !snapshot.audit().balances() => exit_codes::AUDIT,
         () if failed => exit_code_on_error,
+        () if status.listener_failed => exit_codes::LISTENER,
         () => exit_codes::OK,
     }
 }
@@ -97,6 +98,11 @@ mod tests {
         let mut stopped = finished(Snapshot::new(0));
         stopped.status.stop_test_error = Some("no host".into());
         assert_eq!(exit_code(&stopped, 7), 7);
+        // Failures outrank a listener that failed, as in Locust.
+        stopped.status.listener_failed = true;
+        assert_eq!(exit_code(&stopped, 7), 7);
+        stopped.status.stop_test_error = None;
+        assert_eq!(exit_code(&stopped, 7), exit_codes::LISTENER);
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 use super::{
     events::{RunnerEvent, Status},
+    listeners::ListenerFailures,
     message::{Goal, StartReply, ToRunner},
     monitor::{MONITOR_INTERVAL, Usage},
     state::{Deed, Happening, State, step},
 };
 use crate::{
     error::Error,
+    exit_codes::ProcessExitCode,
     hatcher::{Hatcher, ToHatcher, all_done, flush_all},
-    hooks::{ControlEvents, HatchComplete, Init, Quit, ResetStats, TestStart},
+    hooks::{ControlEvents, HatchComplete, Quit, ResetStats, TestStart},
     stats::{StatsActor, ToStats},
     supervisor::{CoreSupervisor, ToSupervisor},
 };
@@ -37,6 +39,8 @@ pub(crate) struct Runner {
     pub(super) events: broadcast::Sender<RunnerEvent>,
 
     pub(super) hooks: ControlEvents,
+    pub(super) listener_failures: ListenerFailures,
+    pub(super) process_exit_code: ProcessExitCode,
     pub(super) usage: Usage,
     /// Whether the shards poll, and are always busy.
     pub(super) spin: bool,
@@ -196,16 +200,24 @@ impl Handler<ToRunner> for Runner {
             }
             ToRunner::ShardFailed { error } => self.shard_failed(error, cx),
             ToRunner::Users { shard, n_users } => self.set_users(shard, &n_users),
-            ToRunner::Init { runner } => self.hooks.init.fire_with(|| Init { runner }),
-            ToRunner::Quitting { stats, reply } => self.quitting(*stats, reply),
+            ToRunner::Init { runner, reply } => self.init(runner, reply),
+            ToRunner::ListenerFailed { shard, failure } => {
+                self.listener_failed(Some(shard), failure);
+            }
+            ToRunner::Fire(parcel) => self.hooks.deliver(&parcel),
+            ToRunner::Quitting { stats, done } => self.quitting(*stats, done),
+            ToRunner::Settle { done } => drop(done),
             ToRunner::Quit { exit_code, done } => {
                 self.hooks.quit.fire(&Quit { exit_code });
+                self.hear_listener_failures();
+                self.sum_up_listener_failures();
                 drop(done);
             }
             ToRunner::ShapeFailed { error } => self.shape_failed(error, cx),
             ToRunner::TasksDone { shard } => self.tasks_done(shard, cx),
             ToRunner::StopTest { shard, error } => self.stop_test(shard, error, cx),
         }
+        self.hear_listener_failures();
     }
 }
 

@@ -24,6 +24,8 @@ pub struct RunnerConfig {
     /// What the process should exit with if a request or a task failed: Locust's
     /// `--exit-code-on-error`.
     pub exit_code_on_error: i32,
+    /// What the process should exit with, whatever the numbers say: Locust's `process_exit_code`.
+    pub process_exit_code: Option<i32>,
 }
 
 impl fmt::Debug for RunnerConfig {

@@ -7,12 +7,13 @@ use super::{
 };
 use crate::{
     error::Error,
+    exit_codes::ProcessExitCode,
     hatcher::{all_done, flush_all},
     router::Actors,
     stats::ToStats,
     supervisor::{ShardLoad, ToSupervisor},
 };
-use hatchery_core::stats::Snapshot;
+use hatchery_core::{events::Parcel, stats::Snapshot};
 use std::{fmt, time::Duration};
 use tokio::{
     sync::{broadcast, oneshot, watch},
@@ -30,6 +31,7 @@ pub struct Control {
     pub(super) actors: Actors,
     pub(super) status: watch::Receiver<Status>,
     pub(super) exit_code_on_error: i32,
+    pub(super) process_exit_code: ProcessExitCode,
     /// Weak, so that the streams of events end with the runner and not with its handles.
     pub(super) events: broadcast::WeakSender<RunnerEvent>,
 }
@@ -155,6 +157,28 @@ impl Control {
             None => broadcast::channel(1).1,
         };
         RunnerEvents::new(rx)
+    }
+
+    /// Sets what the process should end with, whatever the numbers say; `None` leaves it to them.
+    /// The last to set it is heard. Locust's `environment.process_exit_code = …`.
+    pub fn set_process_exit_code(&self, code: Option<i32>) {
+        self.process_exit_code.set(code);
+    }
+
+    /// What was set, by the program or a listener. Locust's `environment.process_exit_code`.
+    pub fn process_exit_code(&self) -> Option<i32> {
+        self.process_exit_code.get()
+    }
+
+    /// Calls the listeners of a hook of the program's own on the control thread: see
+    /// [`ControlEvents::hook`](crate::hooks::ControlEvents::hook). Returns before they were called.
+    pub fn fire<P: Send + 'static>(&self, payload: P) {
+        self.actors.runner.do_send(ToRunner::Fire(Parcel::new(payload, false)));
+    }
+
+    /// The same, the listener added last first.
+    pub fn fire_reverse<P: Send + 'static>(&self, payload: P) {
+        self.actors.runner.do_send(ToRunner::Fire(Parcel::new(payload, true)));
     }
 
     /// How busy each shard was since the test started.

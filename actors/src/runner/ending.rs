@@ -16,7 +16,7 @@ use actix::{
     prelude::{AsyncContext, Context},
 };
 use hatchery_core::stats::Snapshot;
-use std::{cell::Cell, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -62,10 +62,10 @@ impl Runner {
         }));
     }
 
-    pub(super) fn quitting(&self, stats: Snapshot, reply: oneshot::Sender<Option<i32>>) {
-        let quitting = Quitting { stats, process_exit_code: Cell::new(None) };
+    pub(super) fn quitting(&self, stats: Snapshot, done: oneshot::Sender<()>) {
+        let quitting = Quitting { stats, process_exit_code: self.process_exit_code.clone() };
         self.hooks.quitting.fire_reverse(&quitting);
-        let _ = reply.send(quitting.process_exit_code.get());
+        drop(done);
     }
 
     pub(super) fn tasks_done(&mut self, shard: usize, cx: &mut Context<Runner>) {

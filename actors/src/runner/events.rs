@@ -67,6 +67,8 @@ pub struct Status {
     pub fatal: Option<Arc<str>>,
     /// The error with which a user asked for the end of the test, if it gave one.
     pub stop_test_error: Option<Arc<str>>,
+    /// Whether an event listener panicked or returned an error.
+    pub listener_failed: bool,
 }
 
 /// A stream of the events from the subscription on.

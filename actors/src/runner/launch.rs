@@ -4,12 +4,14 @@ use super::{
     actor::Runner,
     control::Control,
     events::{EVENTS_MAX, Status},
+    listeners::ListenerFailures,
     local::Finished,
     message::ToRunner,
     monitor::Usage,
 };
 use crate::{
     error::Error,
+    exit_codes::ProcessExitCode,
     hatcher::{Hatcher, all_done},
     headless::exit_code,
     hooks::{ControlEvents, ListenControl},
@@ -20,7 +22,11 @@ use crate::{
 };
 use actix::prelude::{Actor, Addr, AsyncContext};
 use crossbeam_channel::unbounded;
-use hatchery_core::{dispatch::ClassSpec, shard::Outbox};
+use hatchery_core::{
+    dispatch::ClassSpec,
+    events::collect_failures,
+    shard::{Common, Outbox},
+};
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, broadcast, oneshot, watch},
@@ -38,6 +44,10 @@ pub(crate) struct Plan {
     pub(crate) reset_stats: bool,
     pub(crate) iterations: Option<u64>,
     pub(crate) listeners: Vec<ListenControl>,
+    /// What users and listeners see of the environment.
+    pub(crate) common: Arc<Common>,
+    /// What to exit with, whatever the numbers say.
+    pub(crate) process_exit_code: Option<i32>,
     /// What to exit with if a request or a task failed.
     pub(crate) exit_code_on_error: i32,
     pub(crate) spin: bool,
@@ -49,11 +59,13 @@ impl Control {
         if !plan.classes.iter().any(|class| class.weight > 0.0 || class.fixed_count > 0) {
             return Err(Error::no_classes());
         }
+        collect_failures();
+        let hooks = ControlEvents::with(&plan.listeners, &plan.common)?;
         let (tx, rx) = unbounded();
         let wake = Arc::new(Notify::new());
         let waker = wake.clone();
         let outbox = Outbox::new(tx, move || waker.notify_one());
-        let control = Control::create(plan, &launch, &outbox);
+        let control = Control::create(plan, hooks, &launch, &outbox);
         task::spawn_local(control.actors.clone().drain(rx, wake));
 
         let (reply, ready) = oneshot::channel();
@@ -62,20 +74,38 @@ impl Control {
             Ok(answer) => answer.unwrap_or_else(|_| Err(Error::gone())),
             Err(_) => Err(Error::late(READY_LIMIT)),
         };
+        let ready = match ready {
+            Ok(()) => control.init().await,
+            failed => failed,
+        };
         if let Err(error) = ready {
             control.shut_down_shards().await;
             return Err(error);
         }
-        let runner = control.clone();
-        control.actors.runner.do_send(ToRunner::Init { runner });
         Ok(control)
     }
 
-    fn create(plan: Plan, launch: &Rc<dyn Launch>, outbox: &Outbox) -> Control {
+    /// Fires `init`. As in Locust, a run does not begin where one of its listeners fails.
+    async fn init(&self) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let runner = self.clone();
+        self.actors.runner.do_send(ToRunner::Init { runner, reply });
+        answer.await.unwrap_or_else(|_| Err(Error::gone()))
+    }
+
+    fn create(
+        plan: Plan,
+        hooks: ControlEvents,
+        launch: &Rc<dyn Launch>,
+        outbox: &Outbox,
+    ) -> Control {
         let n_shards = launch.n_shards();
         let (status_tx, status) = watch::channel(Status::default());
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let exit_code_on_error = plan.exit_code_on_error;
+        let process_exit_code = ProcessExitCode::default();
+        process_exit_code.set(plan.process_exit_code);
+        let runners_exit_code = process_exit_code.clone();
         let weak_events = events.downgrade();
         let mut actors = None;
         // The supervisors must know the runner, and the runner its supervisors.
@@ -103,7 +133,9 @@ impl Control {
                 stats,
                 reset_stats: plan.reset_stats,
                 iterations: plan.iterations,
-                hooks: ControlEvents::with(&plan.listeners),
+                hooks,
+                listener_failures: ListenerFailures::default(),
+                process_exit_code: runners_exit_code,
                 usage: Usage::now(),
                 spin: plan.spin,
                 classes: names,
@@ -125,6 +157,7 @@ impl Control {
             actors: Actors { runner, hatcher, stats, supervisors },
             status,
             exit_code_on_error,
+            process_exit_code,
             events: weak_events,
         }
     }
@@ -132,17 +165,21 @@ impl Control {
     /// Stops the test, ends every shard, and returns all that is known then.
     pub(crate) async fn shut_down(&self) -> Finished {
         self.stop().await;
-        let (reply, asked) = oneshot::channel();
+        let (done, told) = oneshot::channel();
         let stats = Box::new(self.stats().await.unwrap_or_default());
-        self.actors.runner.do_send(ToRunner::Quitting { stats, reply });
-        let asked = asked.await.ok().flatten();
+        self.actors.runner.do_send(ToRunner::Quitting { stats, done });
+        all_done(vec![told]).await;
         let loads = self.loads().await;
         self.shut_down_shards().await;
         // A shard's last statistics come before its last word, which was waited for.
         let snapshot = self.copy().await.unwrap_or_default();
+        let (done, settled) = oneshot::channel();
+        self.actors.runner.do_send(ToRunner::Settle { done });
+        all_done(vec![settled]).await;
         let status = self.status.borrow().clone();
         let mut finished = Finished { snapshot, loads, status, exit_code: 0 };
-        let exit_code = asked.unwrap_or_else(|| exit_code(&finished, self.exit_code_on_error));
+        let by_numbers = || exit_code(&finished, self.exit_code_on_error);
+        let exit_code = self.process_exit_code.get().unwrap_or_else(by_numbers);
         finished.exit_code = exit_code;
         let (done, told) = oneshot::channel();
         self.actors.runner.do_send(ToRunner::Quit { exit_code, done });

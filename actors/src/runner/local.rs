@@ -65,6 +65,8 @@ impl LocalRunner {
             reset_stats: config.reset_stats,
             iterations: config.iterations,
             listeners: config.listeners,
+            common: config.common.clone(),
+            process_exit_code: config.process_exit_code,
             exit_code_on_error: config.exit_code_on_error,
             spin: config.common.spin,
         };

@@ -3,7 +3,10 @@
 use super::control::Control;
 use crate::error::Error;
 use actix::prelude::Message;
-use hatchery_core::stats::Snapshot;
+use hatchery_core::{
+    events::{ListenerFailure, Parcel},
+    stats::Snapshot,
+};
 use tokio::sync::oneshot;
 
 /// What a start heads for.
@@ -40,13 +43,18 @@ pub(crate) enum ToRunner {
     ShardFailed { error: Error },
     /// From a supervisor: the shard's live users by class.
     Users { shard: usize, n_users: Vec<u32> },
-    /// The runner is quitting: have the listeners say their last, and reply with the exit code
-    /// that one of them has set.
-    Quitting { stats: Box<Snapshot>, reply: oneshot::Sender<Option<i32>> },
+    /// From a shard: one of its listeners failed.
+    ListenerFailed { shard: usize, failure: ListenerFailure },
+    /// Fire a hook of the program's own.
+    Fire(Parcel),
+    /// The runner is quitting: have the listeners say their last; `done` is dropped then.
+    Quitting { stats: Box<Snapshot>, done: oneshot::Sender<()> },
+    /// `done` is dropped when everything that was said before has been heard.
+    Settle { done: oneshot::Sender<()> },
     /// The runner has quit; `done` is dropped when the listeners were told.
     Quit { exit_code: i32, done: oneshot::Sender<()> },
-    /// The shards are ready.
-    Init { runner: Control },
+    /// The shards are ready. Reply whether the listeners are too.
+    Init { runner: Control, reply: oneshot::Sender<Result<(), Error>> },
     /// A shape failed, and the test ends for that reason.
     ShapeFailed { error: String },
     /// From a shard: its share of the iterations is used up.

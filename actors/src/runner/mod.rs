@@ -7,6 +7,7 @@ mod ending;
 mod events;
 mod launch;
 mod lead;
+mod listeners;
 mod local;
 mod message;
 mod monitor;

@@ -3,7 +3,11 @@
 //! Nothing else crosses. A runner that speaks these does not know whether its shards are threads
 //! of its own process.
 
-use crate::{net::Resolved, stats::Delta};
+use crate::{
+    events::{ListenerFailure, Parcel},
+    net::Resolved,
+    stats::Delta,
+};
 use std::time::Duration;
 
 /// The number of a user class: its place in the list that the shards were started with.
@@ -118,6 +122,15 @@ pub enum Report {
     },
     /// An error or a panic of a task or hook.
     Exception(Box<ExceptionReport>),
+    /// An event listener panicked or returned an error.
+    ListenerFailed {
+        /// The shard.
+        shard: usize,
+        /// Which, why and how often.
+        failure: ListenerFailure,
+    },
+    /// A user fired a hook of the program's own on the control thread.
+    Fired(Parcel),
     /// A user asked for the end of the test.
     StopTest {
         /// The shard.
@@ -156,6 +169,8 @@ pub struct ExceptionReport {
     pub shard: usize,
     /// The user's class.
     pub class: ClassIdx,
+    /// How often it has happened since it was last reported.
+    pub n: u64,
     /// The error's own text.
     pub message: String,
     /// Causes, and the backtrace where there is one.

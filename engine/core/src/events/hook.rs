@@ -1,36 +1,97 @@
 //! One hook and its listeners.
 
+use super::failures;
+use crate::shard::panic_text;
 use std::{
+    any::type_name,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// A hook with a typed payload. Programs may make hooks of their own. Locust's `EventHook`.
+/// A hook with a typed payload. Locust's `EventHook`.
+///
+/// A listener takes the payload and returns nothing, or a `Result`. One that panics or returns an
+/// error is logged with the name of its hook, the others are called nevertheless, and the process
+/// exits with 2 unless something worse happened, as in Locust.
+///
+/// ```
+/// use hatchery_core::events::EventHook;
+///
+/// struct Sold {
+///     n_items: u32,
+/// }
+///
+/// let mut sold = EventHook::new();
+/// sold.add_listener(|sold: &Sold| println!("{} sold", sold.n_items));
+/// sold.fire(&Sold { n_items: 3 });
+/// ```
+///
+/// Such a hook belongs to whoever made it. For one that all of a program can find, see
+/// [`Events::hook`](super::Events::hook).
 pub struct EventHook<P> {
-    listeners: Vec<Box<dyn Fn(&P)>>,
+    name: &'static str,
+    listeners: Vec<Box<dyn Fn(&P) -> Option<String>>>,
+}
+
+/// What a listener may return: nothing, or a result, whose error is logged.
+#[diagnostic::on_unimplemented(
+    message = "a listener returns nothing or a `Result<(), E>`, and not `{Self}`",
+    note = "`E` may be anything that can be displayed; end the listener with `;` or `Ok(())`"
+)]
+pub trait Heard {
+    /// The error's text, if there is one.
+    fn error(self) -> Option<String>;
+}
+
+impl Heard for () {
+    #[inline]
+    fn error(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: fmt::Display> Heard for Result<(), E> {
+    #[inline]
+    fn error(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
 }
 
 impl<P> Default for EventHook<P> {
     fn default() -> Self {
-        EventHook { listeners: vec![] }
+        Self::new()
     }
 }
 
 impl<P> fmt::Debug for EventHook<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventHook").field("n_listeners", &self.listeners.len()).finish()
+        f.debug_struct("EventHook")
+            .field("name", &self.name)
+            .field("n_listeners", &self.listeners.len())
+            .finish()
     }
 }
 
 impl<P> EventHook<P> {
-    /// A hook that nobody listens to yet.
+    /// A hook that nobody listens to yet, called after its payload.
     pub fn new() -> Self {
-        Self::default()
+        Self::named(crate::user::last_segment(type_name::<P>()))
     }
 
-    /// Adds a listener; they are called in the order in which they were added.
-    pub fn add_listener(&mut self, listener: impl Fn(&P) + 'static) {
-        self.listeners.push(Box::new(listener));
+    /// The same with a name for the log.
+    pub fn named(name: &'static str) -> Self {
+        EventHook { name, listeners: vec![] }
+    }
+
+    /// What the log calls it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Adds a listener; they are called in the order in which they were added. Locust's
+    /// `add_listener`.
+    pub fn add_listener<R: Heard>(&mut self, listener: impl Fn(&P) -> R + 'static) {
+        self.listeners.push(Box::new(move |payload| listener(payload).error()));
     }
 
     /// Whether anybody listens; if not, the payload need not be made.
@@ -39,14 +100,14 @@ impl<P> EventHook<P> {
         self.listeners.is_empty()
     }
 
-    /// Calls the listeners. One that panics is reported on stderr, and the others are called.
+    /// Calls the listeners. Locust's `fire()`.
     pub fn fire(&self, payload: &P) {
-        self.listeners.iter().for_each(|listener| call(listener, payload));
+        self.listeners.iter().for_each(|listener| self.call(listener, payload));
     }
 
     /// Calls the listeners, the one added last first. Locust's `fire(reverse=True)`.
     pub fn fire_reverse(&self, payload: &P) {
-        self.listeners.iter().rev().for_each(|listener| call(listener, payload));
+        self.listeners.iter().rev().for_each(|listener| self.call(listener, payload));
     }
 
     /// Makes the payload only if anybody listens, then calls the listeners.
@@ -56,33 +117,53 @@ impl<P> EventHook<P> {
             self.fire(&payload());
         }
     }
-}
 
-fn call<P>(listener: &dyn Fn(&P), payload: &P) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(payload))) {
-        let text = crate::shard::panic_text(&*panic);
-        eprintln!("uncaught panic in an event listener: {text}");
+    fn call(&self, listener: &dyn Fn(&P) -> Option<String>, payload: &P) {
+        let error = match catch_unwind(AssertUnwindSafe(|| listener(payload))) {
+            Ok(None) => return,
+            Ok(Some(error)) => error,
+            Err(panic) => format!("panicked: {}", panic_text(&*panic)),
+        };
+        failures::note(self.name, error);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::{collect_failures, take_failures};
     use std::{cell::RefCell, rc::Rc};
 
     #[test]
-    fn a_listener_that_panics_does_not_silence_the_others() {
+    fn a_listener_that_panics_or_errs_is_named_and_does_not_silence_the_others() {
+        collect_failures();
         let heard = Rc::new(RefCell::new(vec![]));
-        let mut hook = EventHook::new();
-        for i in 0..3 {
+        let mut hook = EventHook::named("sold");
+        for i in 0..4 {
             let heard = Rc::clone(&heard);
             hook.add_listener(move |&payload: &u32| {
-                assert_ne!(i, 1, "the middle one panics");
+                assert_ne!(i, 1, "the second panics");
+                if i == 2 {
+                    return Err("the third errs");
+                }
                 heard.borrow_mut().push((i, payload));
+                Ok(())
             });
         }
         hook.fire(&7);
         hook.fire_reverse(&8);
-        assert_eq!(*heard.borrow(), [(0, 7), (2, 7), (2, 8), (0, 8)]);
+        assert_eq!(*heard.borrow(), [(0, 7), (3, 7), (3, 8), (0, 8)]);
+        let failures = take_failures();
+        assert_eq!(failures.len(), 2, "{failures:?}");
+        assert!(failures[0].error.starts_with("panicked: ") && failures[0].n == 2, "{failures:?}");
+        assert_eq!((failures[1].hook, &*failures[1].error), ("sold", "the third errs"));
+        assert_eq!(take_failures().len(), 0);
+    }
+
+    #[test]
+    fn a_hook_is_called_after_its_payload_unless_it_has_a_name() {
+        struct Sold;
+        assert_eq!(EventHook::<Sold>::new().name(), "Sold");
+        assert_eq!(EventHook::<Sold>::named("sold").name(), "sold");
     }
 }

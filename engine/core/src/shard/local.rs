@@ -1,6 +1,7 @@
 //! The shard as its own tasks see it.
 
 use super::{
+    exceptions::Exceptions,
     inbox::InboxSender,
     outbox::Outbox,
     setup::{Common, Setup},
@@ -8,8 +9,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, duration_ns},
-    events::Events,
-    message::Report,
+    events::{self, Events, PARCELS_PER_S_MAX, Parcel, take_failures},
+    message::{ExceptionReport, Report},
     net::Names,
     ring::Ring,
     stats::{EntryId, Recorder, Sample},
@@ -40,6 +41,7 @@ pub struct Shard {
     pub(crate) names: Names,
     events: Events,
     recorder: RefCell<Recorder>,
+    exceptions: RefCell<Exceptions>,
     rng: RefCell<Rng>,
     users: RefCell<Users>,
     pub(super) tasks: Tasks,
@@ -48,13 +50,15 @@ pub struct Shard {
     pub(super) n_in_flight: Cell<u64>,
     /// Task runs left before users stop by themselves; `u64::MAX` for no limit.
     tasks_left: Cell<u64>,
+    /// Payloads that users may still send to the control thread's hooks in this second.
+    parcels_left: Cell<u32>,
 }
 
 impl Shard {
     pub(crate) fn new(setup: Setup, ring: Ring, inbox: InboxSender) -> Rc<Shard> {
         let Setup { shard, common, outbox, resolver, .. } = setup;
         let clock = if common.paused_clock { Clock::paused() } else { Clock::real() };
-        let mut events = Events::default();
+        let mut events = Events::new(Arc::clone(&common));
         for listen in &common.listeners {
             listen(&mut events);
         }
@@ -65,11 +69,13 @@ impl Shard {
             timers: Timers::new(clock.now_ns()),
             names: Names::new(resolver, inbox),
             recorder: RefCell::new(Recorder::new(shard)),
+            exceptions: RefCell::default(),
             users: RefCell::default(),
             tasks: Tasks::default(),
             locals: RefCell::default(),
             n_in_flight: Cell::new(0),
             tasks_left: Cell::new(u64::MAX),
+            parcels_left: Cell::new(PARCELS_PER_S_MAX),
             common,
             outbox,
             ring,
@@ -143,6 +149,39 @@ impl Shard {
     /// Whether the task runs that were given have all begun.
     pub(crate) fn is_out_of_tasks(&self) -> bool {
         self.tasks_left.get() == 0
+    }
+
+    /// Fires a hook of the program's own on the control thread: see
+    /// [`crate::user::Cx::fire_on_control`].
+    pub fn fire_on_control<P: Send + 'static>(&self, payload: P) {
+        match self.parcels_left.get() {
+            0 => events::refuse::<P>(),
+            n => {
+                self.parcels_left.set(n - 1);
+                self.report(Report::Fired(Parcel::new(payload, false)));
+            }
+        }
+    }
+
+    pub(crate) fn count_exception(&self, exception: ExceptionReport) {
+        if let Some(exception) = self.exceptions.borrow_mut().add(exception) {
+            self.report(Report::Exception(Box::new(exception)));
+        }
+    }
+
+    /// Reports what was only counted: exceptions, and listeners that failed.
+    pub(crate) fn report_counted(&self) {
+        for exception in self.exceptions.borrow_mut().take() {
+            self.report(Report::Exception(Box::new(exception)));
+        }
+        for failure in take_failures() {
+            self.report(Report::ListenerFailed { shard: self.index, failure });
+        }
+    }
+
+    /// A second has passed.
+    pub(crate) fn renew_parcels(&self) {
+        self.parcels_left.set(PARCELS_PER_S_MAX);
     }
 
     pub(crate) fn report(&self, report: Report) {

@@ -1,5 +1,6 @@
 //! A shard: one pinned core with its ring, timers, users and statistics.
 
+mod exceptions;
 mod handle;
 mod inbox;
 mod local;

@@ -8,7 +8,7 @@
 use super::{inbox::InboxSender, local::Shard, setup::Setup};
 use crate::{
     clock::NS_PER_S,
-    events::{TestStart, TestStop},
+    events::{TestStart, TestStop, collect_failures},
     message::{ClassIdx, Command, Pulse, Report, Stop, Whom},
     ring::{Ring, Wait, Waker},
     stats::Delta,
@@ -43,6 +43,7 @@ pub(super) fn run(
     waker: Waker,
 ) {
     install_panic_hook();
+    collect_failures();
     let index = setup.shard;
     let outbox = setup.outbox.clone();
     let failed = |error: String| outbox.send(Report::Failed { shard: index, error });
@@ -263,11 +264,13 @@ impl Pump {
     /// Once a second: statistics, and a sign of life.
     fn pulse(&mut self, now_ns: u64) {
         self.next_pulse_ns = self.shard.clock().next_second_ns(now_ns);
+        self.shard.renew_parcels();
         self.report();
     }
 
     fn report(&mut self) {
         self.hand_over();
+        self.shard.report_counted();
         let stall_max = Duration::from_nanos(std::mem::take(&mut self.stall_max_ns));
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
         let mut n_users = self.shard.users_mut().counts(self.classes.len());

@@ -26,7 +26,8 @@ pub struct Setup {
     pub resolver: Resolver,
 }
 
-/// What all shards of a run have in common.
+/// What all shards of a run have in common: the environment, as users and listeners see it.
+/// Locust's `environment`.
 #[derive(Clone)]
 pub struct Common {
     /// The user classes; a [`crate::message::ClassIdx`] is a place in here.
@@ -42,7 +43,7 @@ pub struct Common {
     pub listeners: Vec<Listen>,
     /// Run on each shard when it starts, beside the users: servers, probes.
     pub services: Vec<Service>,
-    /// The program's own options, for `Spawn::options`.
+    /// The program's own options: see [`Common::parsed_options`].
     pub options: Arc<dyn Any + Send + Sync>,
     /// What protocols want to know of the command line, one value of a type of its own each; see
     /// [`Common::extension`].
@@ -77,6 +78,12 @@ impl Default for Common {
 }
 
 impl Common {
+    /// The program's own options, if they are of this type. Locust's
+    /// `environment.parsed_options`.
+    pub fn parsed_options<T: 'static>(&self) -> Option<&T> {
+        self.options.downcast_ref()
+    }
+
     /// The extension of a type, if one was given.
     pub fn extension<T: 'static>(&self) -> Option<&T> {
         self.extensions.iter().find_map(|extension| extension.downcast_ref())

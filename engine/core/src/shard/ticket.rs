@@ -114,6 +114,7 @@ impl Ticket {
                 status,
                 failure,
                 context: self.context.clone(),
+                start_unix_ns: end_unix_ns.saturating_sub(latency_ns),
             }
         });
         response_time

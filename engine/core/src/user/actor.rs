@@ -109,12 +109,13 @@ impl Actor {
             message: message.clone(),
             trace: trace.clone(),
         });
-        self.shard.report(Report::Exception(Box::new(ExceptionReport {
+        self.shard.count_exception(ExceptionReport {
             shard: self.shard.index(),
             class: self.class,
+            n: 1,
             message,
             trace,
-        })));
+        });
     }
 
     /// The user is at its end, and this is why.

@@ -9,7 +9,10 @@ use super::{
     tags::TagFilter,
     traits::User,
 };
-use crate::{message::ClassIdx, shard::Shard};
+use crate::{
+    message::ClassIdx,
+    shard::{Common, Shard},
+};
 use std::{any::type_name, fmt, rc::Rc, sync::Arc};
 
 /// Prepares a class on a core.
@@ -211,9 +214,22 @@ impl<'a> Spawn<'a> {
         &self.actor.shard
     }
 
-    /// The program's own options, if they are of this type. Locust's `parsed_options`.
+    /// What the run is made of: host, tags, classes, the program's own options. Locust's
+    /// `environment`, which a user is made with.
+    pub fn environment(&self) -> &'a Common {
+        self.actor.shard.common()
+    }
+
+    /// The program's own options, if they are of this type. Locust's
+    /// `environment.parsed_options`.
+    pub fn parsed_options<T: 'static>(&self) -> Option<&'a T> {
+        self.environment().parsed_options()
+    }
+
+    /// The older name of [`parsed_options`](Self::parsed_options).
+    #[doc(hidden)]
     pub fn options<T: 'static>(&self) -> Option<&'a T> {
-        self.actor.shard.common().options.downcast_ref()
+        self.parsed_options()
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     wait::{Pacing, Wait},
 };
 use crate::{
-    shard::Shard,
+    shard::{Common, Shard},
     stats::{EntryId, Sample},
     timer::Sleep,
 };
@@ -120,6 +120,36 @@ impl<S: Tasks> Cx<'_, S> {
     /// Sleeps; a graceful stop waits for it as for any part of the task. Locust's `gevent.sleep`.
     pub fn sleep(&self, time: Duration) -> Sleep {
         self.actor.shard.sleep(time)
+    }
+
+    /// What the run is made of: host, tags, classes, the program's own options. Locust's
+    /// `self.environment`.
+    pub fn environment(&self) -> &Common {
+        self.actor.shard.common()
+    }
+
+    /// The program's own options, if they are of this type. Locust's
+    /// `self.environment.parsed_options`.
+    pub fn parsed_options<T: 'static>(&self) -> Option<&T> {
+        self.environment().parsed_options()
+    }
+
+    /// Calls the listeners of a hook of the program's own on this core: see
+    /// [`Events::hook`](crate::events::Events::hook). Locust's `my_event.fire(…)`.
+    pub fn fire<P: 'static>(&self, payload: &P) {
+        self.actor.shard.events().fire(payload);
+    }
+
+    /// The same, the listener added last first. Locust's `my_event.fire(reverse=True, …)`.
+    pub fn fire_reverse<P: 'static>(&self, payload: &P) {
+        self.actor.shard.events().fire_reverse(payload);
+    }
+
+    /// Calls the listeners of a hook of the program's own on the control thread, a moment later:
+    /// for what happens seldom, because one thread hears it of all cores. More than 1,000 a second
+    /// from one core are dropped, and logged as a listener's failure.
+    pub fn fire_on_control<P: Send + 'static>(&self, payload: P) {
+        self.actor.shard.fire_on_control(payload);
     }
 
     /// The number of this user, unique on its shard in a run.

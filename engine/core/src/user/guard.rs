@@ -69,14 +69,16 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<F: Future<Output = TaskResult>> Future for Guard<F> {
-    type Output = TaskResult;
+impl<T, F: Future<Output = TaskResult<T>>> Future for Guard<F> {
+    type Output = TaskResult<T>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult<T>> {
         let mut this = self.project();
         if *this.killable && this.actor.life() == Life::Killed {
             // Drops what is under way: a request is cancelled, and counted as abandoned.
-            this.future.set(None);
+            if let Err(exit) = guard_call(|| this.future.set(None)) {
+                this.actor.report(&exit);
+            }
             return Poll::Ready(Err(Exit::StopUser));
         }
         let Some(future) = this.future.as_mut().as_pin_mut() else {

@@ -23,6 +23,7 @@ pub use frame::{Mount, Root};
 pub(crate) use guard::install_panic_hook;
 pub use markov::Problem;
 pub use prepared::Leaf;
+pub(crate) use table::last_segment;
 pub use table::{Entry, Table};
 pub use tags::TagFilter;
 pub use traits::{Choice, TaskSet, Tasks, User};

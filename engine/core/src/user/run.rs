@@ -57,6 +57,7 @@ pub(super) async fn live<U: User>(prepared: Rc<Prepared<U>>, actor: Rc<Actor>) {
     {
         actor.report(&exit);
     }
+    drop_guarded(user, &actor);
     actor.end(exit);
 }
 
@@ -104,10 +105,18 @@ where
         Err(Exit::StopTest) => Exit::StopTest,
         Err(_) => exit,
     };
+    drop_guarded(set, &actor);
     Err(match exit {
         Exit::Interrupt { reschedule } => Exit::Reschedule { immediately: reschedule },
         other => other,
     })
+}
+
+/// A destructor of the program's own that panics costs no more than a hook that does.
+fn drop_guarded<T>(value: T, actor: &Actor) {
+    if let Err(exit) = guard_call(|| drop(value)) {
+        actor.report(&exit);
+    }
 }
 
 /// The loop of a user or a set: the queue first, then the table's choice.
@@ -159,8 +168,8 @@ fn no_tasks<S>(had_tasks: bool) -> Exit {
 
 async fn wait_user<U: User>(user: &mut U, cx: &mut Cx<'_, U>) -> TaskResult {
     if U::WAIT.0 == Kind::Custom {
-        let wait_s = user.wait_time(cx).await;
-        return wait_seconds(&cx.actor, wait_s).await;
+        let actor = Rc::clone(&cx.actor);
+        return wait_as_asked(&actor, user.wait_time(cx)).await;
     }
     wait_by(&cx.actor, U::WAIT, None).await
 }
@@ -168,8 +177,8 @@ async fn wait_user<U: User>(user: &mut U, cx: &mut Cx<'_, U>) -> TaskResult {
 async fn wait_set<T: TaskSet>(set: &mut T, cx: &mut Cx<'_, T>) -> TaskResult {
     match T::WAIT {
         Some(Wait(Kind::Custom)) => {
-            let wait_s = set.wait_time(cx).await;
-            wait_seconds(&cx.actor, wait_s).await
+            let actor = Rc::clone(&cx.actor);
+            wait_as_asked(&actor, set.wait_time(cx)).await
         }
         _ => wait_in_task(cx).await,
     }
@@ -190,8 +199,26 @@ pub(super) async fn wait_in_task<S: Tasks>(cx: &mut Cx<'_, S>) -> TaskResult {
             "cx.wait() cannot call wait_time(); use cx.wait_for(self.wait_time(cx).await)",
         ));
     }
-    let wait_s = (actor.user_wait_time)(user, Rc::clone(&actor)).await;
-    wait_seconds(&actor, wait_s).await
+    let wait_time = (actor.user_wait_time)(user, Rc::clone(&actor));
+    wait_as_asked(&actor, wait_time).await
+}
+
+/// Waits for as long as a program's own function says. One that panics is counted, and there is no
+/// wait; one that takes its time is killed with its user.
+async fn wait_as_asked(actor: &Rc<Actor>, wait_time: impl Future<Output = f64>) -> TaskResult {
+    match guard(Rc::clone(actor), async { Ok(wait_time.await) }).await {
+        Ok(wait_s) => wait_seconds(actor, wait_s).await,
+        Err(exit @ Exit::Failed(_)) => {
+            actor.report(&exit);
+            if !actor.shard.common().catch_exceptions {
+                return Err(exit);
+            }
+            // Without a wait nothing else would let the others run.
+            yield_now().await;
+            wait_seconds(actor, 0.0).await
+        }
+        Err(exit) => Err(exit),
+    }
 }
 
 /// Calls a user's own `wait_time` from within one of its sets.
