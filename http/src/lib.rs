@@ -30,6 +30,8 @@ pub use site::check_base_url;
 
 mod connection;
 mod cookies;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lean;
 mod local;
 pub mod server;

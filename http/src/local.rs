@@ -49,19 +49,24 @@ impl Local {
         shard.local(|shard| {
             let defaults = shard.common().extension::<HttpDefaults>();
             let options = defaults.map(|defaults| defaults.session.clone()).unwrap_or_default();
-            Local {
-                options: Rc::new(options),
-                tls: TlsConfigs::default(),
-                no_parts: Parts::default(),
-                sites: RefCell::default(),
-                origins: RefCell::default(),
-                spare_headers: RefCell::default(),
-                kept_bytes: RefCell::default(),
-                spare_requests: Rc::default(),
-                // Cores begin at different addresses.
-                n_sessions: Cell::new(shard.index()),
-            }
+            // Cores begin at different addresses.
+            Local::new(options, shard.index())
         })
+    }
+
+    /// One whose first session is number `turn`.
+    pub(crate) fn new(options: SessionOptions, turn: usize) -> Local {
+        Local {
+            options: Rc::new(options),
+            tls: TlsConfigs::default(),
+            no_parts: Parts::default(),
+            sites: RefCell::default(),
+            origins: RefCell::default(),
+            spare_headers: RefCell::default(),
+            kept_bytes: RefCell::default(),
+            spare_requests: Rc::default(),
+            n_sessions: Cell::new(turn),
+        }
     }
 
     /// Counts a session.

@@ -1,6 +1,10 @@
 //! The head of a response, whoever read it.
 
-use crate::lean::{Body, Headers};
+use crate::{
+    error::HttpError,
+    lean::{self, Body, Headers, Malformed},
+};
+use bytes::Bytes;
 use http::StatusCode;
 use hyper::{
     body::{Body as _, Incoming},
@@ -34,6 +38,22 @@ pub(crate) enum HeadBody {
 }
 
 impl Head {
+    /// A head that was parsed by [`crate::lean`], and its bytes.
+    pub(crate) fn of_lean(head: lean::Head, bytes: Bytes) -> Result<Head, HttpError> {
+        let status = StatusCode::from_u16(head.status)
+            .map_err(|error| HttpError::bad_head(&Malformed::new(error.to_string())))?;
+        let headers = Headers::of_head(bytes);
+        let reason = if head.has_own_reason { headers.reason() } else { None };
+        Ok(Head {
+            status,
+            reason,
+            headers,
+            sets_cookies: head.has_set_cookie,
+            is_encoded: head.has_encoding,
+            body: HeadBody::Lean { body: Body::new(head.framing), keep_alive: head.keep_alive },
+        })
+    }
+
     /// The length of the body, where the head tells it.
     pub(crate) fn body_length(&self) -> Option<u64> {
         match &self.body {

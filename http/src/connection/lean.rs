@@ -3,12 +3,11 @@
 use super::{Head, HeadBody, RESERVED_BYTES_MAX, wire::Transport};
 use crate::{
     error::{HttpError, Phase},
-    lean::{self, Body, Headers, Malformed},
+    lean::{self, Body, Malformed, Partial},
     local::Local,
     request::Deadline,
 };
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use std::{
     fmt,
     future::poll_fn,
@@ -24,8 +23,7 @@ pub(super) const INTERIM_MAX: usize = 100;
 pub(crate) struct LeanConnection {
     local: Rc<Local>,
     transport: Transport,
-    /// The part of a head that has come, if it has not come whole.
-    partial: Vec<u8>,
+    partial: Partial,
     /// Whether a request may be sent: the last response has ended, and so that another may follow.
     is_ready: bool,
     n_read: u64,
@@ -33,17 +31,20 @@ pub(crate) struct LeanConnection {
     n_steps: u64,
 }
 
-/// What one look at the received bytes gave.
-enum Seen {
-    More,
-    Head(lean::Head, Bytes),
-    Bad(Malformed),
-}
+/// What one look at the received bytes gave: a head and its bytes, if it is complete.
+type Seen = Result<Option<(lean::Head, Bytes)>, Malformed>;
 
 impl LeanConnection {
     pub(super) fn new(local: &Rc<Local>, transport: Transport) -> LeanConnection {
         let local = Rc::clone(local);
-        LeanConnection { local, transport, partial: vec![], is_ready: true, n_read: 0, n_steps: 0 }
+        LeanConnection {
+            local,
+            transport,
+            partial: Partial::default(),
+            is_ready: true,
+            n_read: 0,
+            n_steps: 0,
+        }
     }
 
     pub(super) fn is_reusable(&mut self) -> bool {
@@ -93,12 +94,12 @@ impl LeanConnection {
                 let (head, bytes) = match seen {
                     Err(error) => return Poll::Ready(Err(HttpError::read(&error))),
                     Ok(None) => return Poll::Ready(Err(HttpError::closed(Phase::Waiting))),
-                    Ok(Some(Seen::More)) => continue,
-                    Ok(Some(Seen::Bad(why))) => return Poll::Ready(Err(HttpError::bad_head(&why))),
-                    Ok(Some(Seen::Head(head, bytes))) => (head, bytes),
+                    Ok(Some(Ok(None))) => continue,
+                    Ok(Some(Err(why))) => return Poll::Ready(Err(HttpError::bad_head(&why))),
+                    Ok(Some(Ok(Some(seen)))) => seen,
                 };
                 if head.status >= 200 {
-                    return Poll::Ready(self.accept(head, bytes));
+                    return Poll::Ready(Head::of_lean(head, bytes));
                 }
                 n_interim += 1;
                 // Nobody asked for another protocol.
@@ -111,51 +112,13 @@ impl LeanConnection {
         .await
     }
 
-    fn accept(&mut self, head: lean::Head, bytes: Bytes) -> Result<Head, HttpError> {
-        let status = StatusCode::from_u16(head.status)
-            .map_err(|error| HttpError::bad_head(&Malformed::new(error.to_string())))?;
-        let headers = Headers::of_head(bytes);
-        let reason = if head.has_own_reason { headers.reason() } else { None };
-        Ok(Head {
-            status,
-            reason,
-            headers,
-            sets_cookies: head.has_set_cookie,
-            is_encoded: head.has_encoding,
-            body: HeadBody::Lean { body: Body::new(head.framing), keep_alive: head.keep_alive },
-        })
-    }
-
     fn poll_head(&mut self, cx: &mut Context<'_>, is_head: bool) -> Poll<io::Result<Option<Seen>>> {
         let LeanConnection { local, transport, partial, n_read, n_steps, .. } = self;
         transport.poll_read_with(cx, |bytes| {
             *n_steps += 1;
-            let n_before = partial.len();
-            // Most heads come whole, and are read where they lie.
-            let all: &[u8] = if n_before == 0 {
-                bytes
-            } else {
-                partial.extend_from_slice(bytes);
-                partial
-            };
-            match lean::parse(all, is_head) {
-                Ok(Some((head, n_bytes))) => {
-                    let seen = Seen::Head(head, local.keep_bytes(&all[..n_bytes]));
-                    // What follows is the body's, and is read as that.
-                    let n_taken = n_bytes.saturating_sub(n_before);
-                    *n_read += n_taken as u64;
-                    *partial = vec![];
-                    (n_taken, seen)
-                }
-                Ok(None) => {
-                    *n_read += bytes.len() as u64;
-                    if n_before == 0 {
-                        partial.extend_from_slice(bytes);
-                    }
-                    (bytes.len(), Seen::More)
-                }
-                Err(why) => (bytes.len(), Seen::Bad(why)),
-            }
+            let (n_taken, seen) = partial.read(bytes, is_head, |head| local.keep_bytes(head));
+            *n_read += n_taken as u64;
+            (n_taken, seen)
         })
     }
 

@@ -8,7 +8,11 @@ mod body;
 mod chunked;
 mod head;
 mod headers;
+mod partial;
 
 pub(crate) use body::Body;
-pub(crate) use head::{HEAD_BYTES_MAX, Head, Malformed, parse};
+#[cfg(any(test, fuzzing))]
+pub(crate) use head::Framing;
+pub(crate) use head::{HEAD_BYTES_MAX, Head, Malformed};
 pub(crate) use headers::Headers;
+pub(crate) use partial::Partial;

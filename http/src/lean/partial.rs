@@ -1,0 +1,103 @@
+//! A head that comes in pieces.
+
+use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Malformed, parse};
+
+/// Looks at a head that comes line by line: enough for its headers and some empty lines before. One
+/// that drips in must not be parsed anew with each byte.
+const LOOKS_MAX: usize = HEADERS_MAX + 50;
+
+/// The part of a head that has come, if it has not come whole. Most heads do, and are read where
+/// they lie.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    bytes: Vec<u8>,
+    n_looks: usize,
+}
+
+impl Partial {
+    /// Reads on: how many of `bytes` are the head's, and once it is complete, what it says and what
+    /// `keep` made of its bytes. What follows is left; it is the body's.
+    pub(crate) fn read<R>(
+        &mut self,
+        bytes: &[u8],
+        is_head: bool,
+        keep: impl FnOnce(&[u8]) -> R,
+    ) -> (usize, Result<Option<(Head, R)>, Malformed>) {
+        let n_before = self.bytes.len();
+        let all: &[u8] = if n_before == 0 {
+            bytes
+        } else {
+            self.bytes.extend_from_slice(bytes);
+            if !bytes.contains(&b'\n') && self.bytes.len() < HEAD_BYTES_MAX {
+                return (bytes.len(), Ok(None));
+            }
+            self.n_looks += 1;
+            if self.n_looks > LOOKS_MAX {
+                return (bytes.len(), Err(Malformed::HeadTooLarge));
+            }
+            &self.bytes
+        };
+        match parse(all, is_head) {
+            Ok(Some((head, n_bytes))) => {
+                let kept = keep(&all[..n_bytes]);
+                *self = Partial::default();
+                (n_bytes.saturating_sub(n_before), Ok(Some((head, kept))))
+            }
+            Ok(None) => {
+                if n_before == 0 {
+                    self.bytes.extend_from_slice(bytes);
+                }
+                (bytes.len(), Ok(None))
+            }
+            Err(why) => (bytes.len(), Err(why)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// Reads a head cut into pieces of this many bytes; how many bytes were left.
+    fn read(text: &[u8], n_bytes: usize) -> Result<Option<usize>, Malformed> {
+        let mut partial = Partial::default();
+        let mut n_taken = 0;
+        for piece in text.chunks(n_bytes) {
+            let (n, read) = partial.read(piece, false, <[u8]>::len);
+            n_taken += n;
+            if let Some((_, n_bytes)) = read? {
+                assert_eq!(n_bytes, n_taken, "the head's bytes are what was taken");
+                return Ok(Some(text.len() - n_taken));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn a_head_is_complete_with_its_empty_line_however_it_is_cut() {
+        for text in [
+            &b"HTTP/1.1 200 OK\r\na: b\r\n\r\nbody"[..],
+            b"HTTP/1.1 200 OK\na: b\n\nbody",
+            b"HTTP/1.1 200 OK\r\na: b\n\r\nbody",
+        ] {
+            for n_bytes in 1..text.len() {
+                assert!(read(text, n_bytes).expect("well-formed").is_some(), "{n_bytes}");
+            }
+            assert_eq!(read(text, text.len()), Ok(Some(4)));
+        }
+    }
+
+    #[test]
+    fn a_large_head_that_drips_in_costs_no_more_than_its_length() {
+        let mut text = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
+        text.resize(HEAD_BYTES_MAX - 1, b'a');
+        let begin = Instant::now();
+        assert_eq!(read(&text, 1), Ok(None));
+        text.push(b'a');
+        assert_eq!(read(&text, 1), Err(Malformed::HeadTooLarge));
+        assert_eq!(read(&vec![b'\n'; HEAD_BYTES_MAX], 1), Err(Malformed::HeadTooLarge));
+        // Parsed anew with each byte it would take minutes.
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+}
