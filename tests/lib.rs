@@ -1,4 +1,5 @@
 //! Helpers for the behaviour tests in `it/`.
 
 pub mod programs;
+pub mod servers;
 pub mod stage;

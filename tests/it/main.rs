@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod complaints;
+mod conformance;
 mod conservation;
 mod crowd;
 mod events;
