@@ -21,6 +21,7 @@ struct Inner {
 enum Kind {
     Url,
     Invalid,
+    Upload,
     Resolve,
     Connect,
     Tls,
@@ -69,6 +70,29 @@ impl HttpError {
         HttpError::invalid(format_args!("{part}: {reason}"))
     }
 
+    /// A body that was sent and is wanted once more.
+    pub(crate) fn unrewindable() -> HttpError {
+        let text = "UnrewindableBodyError: a streamed body cannot be sent again; \
+                    make it by BodyStream::repeatable or BodyStream::file";
+        HttpError::new(Kind::Upload, text)
+    }
+
+    /// A body's stream has failed.
+    pub(crate) fn upload(error: &(dyn Error + 'static)) -> HttpError {
+        match error.downcast_ref::<HttpError>() {
+            Some(error) => error.clone(),
+            None => HttpError::new(Kind::Upload, format!("UploadError: {error}")),
+        }
+    }
+
+    /// A body's stream has not the length that was promised.
+    pub(crate) fn upload_length(length: u64, n_bytes: u64) -> HttpError {
+        let found = if n_bytes > length { "has more".into() } else { format!("has {n_bytes}") };
+        let text =
+            format!("UploadError: the body was to have {length} bytes, and its stream {found}");
+        HttpError::new(Kind::Upload, text)
+    }
+
     pub(crate) fn connect(error: &ConnectError) -> HttpError {
         match error {
             ConnectError::Resolve { .. } => HttpError::new(Kind::Resolve, error.to_string()),
@@ -107,7 +131,11 @@ impl HttpError {
 
     /// hyper's error, as seen by a request of which some or nothing was answered.
     pub(crate) fn hyper(error: &hyper::Error, phase: Phase) -> HttpError {
-        if let Some(cause) = find_io(error) {
+        // That of a request's body.
+        if let Some(own) = find::<HttpError>(error) {
+            return own.clone();
+        }
+        if let Some(cause) = find::<io::Error>(error) {
             // Errors that are made up, by a decoder for instance, have no number.
             if cause.raw_os_error().is_some() {
                 return HttpError::io(Kind::Closed, cause);
@@ -228,6 +256,13 @@ impl HttpError {
         self.0.kind == Kind::Invalid
     }
 
+    /// Whether the request's own body could not be sent: its stream failed, or had not the length
+    /// that was promised, or would have been sent twice (python-requests'
+    /// `UnrewindableBodyError`).
+    pub fn is_upload(&self) -> bool {
+        self.0.kind == Kind::Upload
+    }
+
     /// Whether the host's name has no address.
     pub fn is_resolve(&self) -> bool {
         self.0.kind == Kind::Resolve
@@ -296,8 +331,8 @@ impl fmt::Debug for HttpError {
 
 impl Error for HttpError {}
 
-/// The I/O error among an error's causes.
-fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+/// The error of this type among an error's causes.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut causes = iter::successors(error.source(), |&cause| cause.source());
     causes.find_map(|cause| cause.downcast_ref())
 }

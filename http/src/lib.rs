@@ -8,7 +8,9 @@ mod session;
 pub use session::{HttpSession, Renamed};
 
 mod request;
-pub use request::{Catching, Multipart, Plain, RequestBuilder, Rest, Sending, Streaming};
+pub use request::{
+    BodyStream, Catching, Multipart, Plain, RequestBuilder, Rest, Sending, Streaming,
+};
 
 mod response;
 pub use response::{

@@ -31,6 +31,8 @@ pub(crate) struct HyperConnection {
     /// Why the driver ended, if not in an orderly way.
     error: Option<hyper::Error>,
     wire: Wire,
+    /// Whether the last request's body is made while it is sent, and may outlast its response.
+    is_uploading: bool,
 }
 
 impl HyperConnection {
@@ -38,7 +40,7 @@ impl HyperConnection {
         let (sender, driver) = http1::handshake(wire.clone())
             .await
             .expect("hyper does no I/O before the first request");
-        HyperConnection { sender, driver: Some(driver), error: None, wire }
+        HyperConnection { sender, driver: Some(driver), error: None, wire, is_uploading: false }
     }
 
     pub(super) fn is_reusable(&self) -> bool {
@@ -59,9 +61,14 @@ impl HyperConnection {
 
     pub(crate) fn send<'c>(
         &'c mut self,
-        request: Request<ReqBody>,
+        mut request: Request<ReqBody>,
         deadline: &'c mut Deadline,
     ) -> impl Future<Output = Result<Head, HttpError>> + use<'c> {
+        self.is_uploading = false;
+        if let ReqBody::Stream(streamed) = request.body_mut() {
+            streamed.wire = Some(self.wire.clone());
+            self.is_uploading = true;
+        }
         let response = self.sender.send_request(request);
         let HyperConnection { driver, error, wire, .. } = self;
         Sending { response, driver, error, wire, deadline }
@@ -95,9 +102,24 @@ impl HyperConnection {
             drive(driver, error, noop);
             poll_body(noop)
         };
-        poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round))
+        let piece = poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round))
             .await?
-            .map_err(|own| HttpError::hyper(error.as_ref().unwrap_or(&own), Phase::Reading))
+            .map_err(|own| HttpError::hyper(error.as_ref().unwrap_or(&own), Phase::Reading))?;
+        if self.is_uploading && piece.is_none() && head.status.is_success() {
+            Box::pin(self.finish_upload(deadline)).await?;
+        }
+        Ok(piece)
+    }
+
+    /// Sends the rest of a body whose response is complete.
+    async fn finish_upload(&mut self, deadline: &mut Deadline) -> Result<(), HttpError> {
+        let HyperConnection { sender, driver, error, wire, is_uploading } = self;
+        *is_uploading = false;
+        let mut round = |noop: &mut Context<'_>| {
+            drive(driver, error, noop);
+            if driver.is_none() || sender.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        };
+        poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round)).await
     }
 }
 
@@ -171,7 +193,7 @@ fn rounds<T>(
             return Poll::Ready(Ok(value));
         }
         if wire.n_steps() == n_steps {
-            return deadline.poll(cx, wire.n_read(), phase).map(Err);
+            return deadline.poll(cx, wire.n_moved(), phase).map(Err);
         }
     }
     cx.waker().wake_by_ref();

@@ -1,5 +1,7 @@
 //! HTTP/1.1 without hyper, for requests and responses held whole: see [`crate::lean`].
 
+mod upload;
+
 use super::{Head, HeadBody, RESERVED_BYTES_MAX, wire::Transport};
 use crate::{
     error::{HttpError, Phase},
@@ -13,8 +15,9 @@ use std::{
     future::poll_fn,
     io,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
+use upload::Uploading;
 
 /// Interim responses (1xx) before the one that counts; a server that sends no other is broken.
 pub(super) const INTERIM_MAX: usize = 100;
@@ -26,6 +29,10 @@ pub(crate) struct LeanConnection {
     partial: Partial,
     /// Whether a request may be sent: the last response has ended, and so that another may follow.
     is_ready: bool,
+    /// A request's body of which some is still to be sent, though its response has begun.
+    uploading: Option<Box<Uploading>>,
+    /// Whether the rest of a request's body was not sent, so that nothing else can be.
+    is_cut: bool,
     n_read: u64,
     /// Reads that did not have to wait.
     n_steps: u64,
@@ -42,6 +49,8 @@ impl LeanConnection {
             transport,
             partial: Partial::default(),
             is_ready: true,
+            uploading: None,
+            is_cut: false,
             n_read: 0,
             n_steps: 0,
         }
@@ -87,29 +96,39 @@ impl LeanConnection {
             if let Poll::Ready(Err(error)) = self.transport.poll_sent(cx) {
                 return Poll::Ready(Err(HttpError::read(&error)));
             }
-            loop {
-                let Poll::Ready(seen) = self.poll_head(cx, is_head) else {
-                    return deadline.poll(cx, self.n_read, Phase::Waiting).map(Err);
-                };
-                let (head, bytes) = match seen {
-                    Err(error) => return Poll::Ready(Err(HttpError::read(&error))),
-                    Ok(None) => return Poll::Ready(Err(HttpError::closed(Phase::Waiting))),
-                    Ok(Some(Ok(None))) => continue,
-                    Ok(Some(Err(why))) => return Poll::Ready(Err(HttpError::bad_head(&why))),
-                    Ok(Some(Ok(Some(seen)))) => seen,
-                };
-                if head.status >= 200 {
-                    return Poll::Ready(Head::of_lean(head, bytes));
-                }
-                n_interim += 1;
-                // Nobody asked for another protocol.
-                if head.status == 101 || n_interim > INTERIM_MAX {
-                    let why = Malformed::new("an interim response that was not asked for");
-                    return Poll::Ready(Err(HttpError::bad_head(&why)));
-                }
+            match self.poll_response(cx, is_head, &mut n_interim) {
+                Poll::Ready(result) => Poll::Ready(result),
+                Poll::Pending => deadline.poll(cx, self.n_read, Phase::Waiting).map(Err),
             }
         })
         .await
+    }
+
+    /// Reads the head that counts.
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_head: bool,
+        n_interim: &mut usize,
+    ) -> Poll<Result<Head, HttpError>> {
+        loop {
+            let (head, bytes) = match ready!(self.poll_head(cx, is_head)) {
+                Err(error) => return Poll::Ready(Err(HttpError::read(&error))),
+                Ok(None) => return Poll::Ready(Err(HttpError::closed(Phase::Waiting))),
+                Ok(Some(Ok(None))) => continue,
+                Ok(Some(Err(why))) => return Poll::Ready(Err(HttpError::bad_head(&why))),
+                Ok(Some(Ok(Some(seen)))) => seen,
+            };
+            if head.status >= 200 {
+                return Poll::Ready(Head::of_lean(head, bytes));
+            }
+            *n_interim += 1;
+            // Nobody asked for another protocol.
+            if head.status == 101 || *n_interim > INTERIM_MAX {
+                let why = Malformed::new("an interim response that was not asked for");
+                return Poll::Ready(Err(HttpError::bad_head(&why)));
+            }
+        }
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>, is_head: bool) -> Poll<io::Result<Option<Seen>>> {
@@ -167,9 +186,16 @@ impl LeanConnection {
             unreachable!("a head of this connection has a body of this connection")
         };
         if !body.is_end() {
-            let read = poll_fn(|cx| match self.poll_body(cx, body, collected) {
-                Poll::Ready(read) => Poll::Ready(Ok(read)),
-                Poll::Pending => deadline.poll(cx, self.n_read, Phase::Reading).map(Err),
+            let read = poll_fn(|cx| {
+                if self.uploading.is_some()
+                    && let Poll::Ready(Err(error)) = self.poll_upload(cx)
+                {
+                    return Poll::Ready(Err(error));
+                }
+                match self.poll_body(cx, body, collected) {
+                    Poll::Ready(read) => Poll::Ready(Ok(read)),
+                    Poll::Pending => deadline.poll(cx, self.n_read, Phase::Reading).map(Err),
+                }
             });
             match read.await? {
                 Err(error) => return Err(HttpError::read(&error)),
@@ -180,7 +206,10 @@ impl LeanConnection {
             }
         }
         if body.is_end() {
-            self.is_ready = *keep_alive;
+            if self.uploading.is_some() {
+                self.finish_upload(deadline).await?;
+            }
+            self.is_ready = *keep_alive && !self.is_cut;
         }
         Ok(body.is_end())
     }

@@ -20,6 +20,7 @@ pub(crate) use lean::LeanConnection;
 pub(crate) use open::open;
 pub(crate) use pool::Pool;
 pub(crate) use tls_config::TlsConfigs;
+pub(crate) use wire::Wire;
 
 /// What is reserved ahead for a body, whatever its head promises.
 pub(crate) const RESERVED_BYTES_MAX: u64 = 4 << 20;

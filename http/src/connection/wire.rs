@@ -13,7 +13,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 /// What carries the bytes.
@@ -71,6 +71,12 @@ impl Transport {
             Transport::Plain(_) => Poll::Ready(Ok(())),
             Transport::Tls(tls) => tls.poll_flush(cx),
         }
+    }
+
+    /// Waits until the socket has taken what was written.
+    pub(super) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_sent(cx))?;
+        self.stream().poll_flush(cx)
     }
 
     fn poll_read(
@@ -135,6 +141,8 @@ struct Inner {
     waker: Waker,
     /// Bytes read so far.
     n_read: u64,
+    /// Bytes taken from hyper so far.
+    n_written: u64,
     /// Reads and writes that got somewhere, ends and errors included.
     n_steps: u64,
 }
@@ -142,7 +150,7 @@ struct Inner {
 impl Wire {
     pub(crate) fn new(transport: Transport) -> Wire {
         let waker = Waker::noop().clone();
-        Wire(Rc::new(RefCell::new(Inner { transport, waker, n_read: 0, n_steps: 0 })))
+        Wire(Rc::new(RefCell::new(Inner { transport, waker, n_read: 0, n_written: 0, n_steps: 0 })))
     }
 
     /// Whom the ring wakes from now on.
@@ -154,10 +162,22 @@ impl Wire {
         }
     }
 
+    /// Whom the ring wakes, for a body that waits for other things.
+    pub(crate) fn waker(&self) -> Waker {
+        self.0.borrow().waker.clone()
+    }
+
     /// Bytes read so far.
     #[inline]
     pub(crate) fn n_read(&self) -> u64 {
         self.0.borrow().n_read
+    }
+
+    /// Bytes that went either way so far.
+    #[inline]
+    pub(crate) fn n_moved(&self) -> u64 {
+        let inner = self.0.borrow();
+        inner.n_read + inner.n_written
     }
 
     /// Reads and writes so far that did not have to wait.
@@ -218,7 +238,12 @@ impl Write for Wire {
         _noop: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.borrow_mut().step(|transport, cx| transport.poll_write(cx, slices))
+        let inner = &mut *self.0.borrow_mut();
+        let polled = inner.step(|transport, cx| transport.poll_write(cx, slices));
+        polled.map_ok(|n| {
+            inner.n_written += n as u64;
+            n
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

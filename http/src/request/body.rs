@@ -1,9 +1,10 @@
 //! The body of a request, as hyper takes it.
 
+use super::body_stream::Upload;
+use crate::{connection::Wire, error::HttpError};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::{
-    convert::Infallible,
     mem,
     pin::Pin,
     task::{Context, Poll},
@@ -17,6 +18,22 @@ pub(crate) enum ReqBody {
     Empty,
     /// All of it.
     Full(Bytes),
+    /// Piece by piece.
+    Stream(Box<Streamed>),
+}
+
+/// A body that comes piece by piece.
+#[derive(Debug)]
+pub(crate) struct Streamed {
+    pub(crate) upload: Upload,
+    /// Knows the task that drives the connection, which hyper's own waker does not wake.
+    pub(crate) wire: Option<Wire>,
+}
+
+impl ReqBody {
+    pub(super) fn streamed(upload: Upload) -> ReqBody {
+        ReqBody::Stream(Box::new(Streamed { upload, wire: None }))
+    }
 }
 
 impl From<Option<Bytes>> for ReqBody {
@@ -30,15 +47,19 @@ impl From<Option<Bytes>> for ReqBody {
 
 impl Body for ReqBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = HttpError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(match mem::take(self.get_mut()) {
-            ReqBody::Empty => None,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let body = self.get_mut();
+        if let ReqBody::Stream(streamed) = body {
+            return streamed.poll_frame(cx);
+        }
+        Poll::Ready(match mem::take(body) {
             ReqBody::Full(bytes) => Some(Ok(Frame::data(bytes))),
+            _ => None,
         })
     }
 
@@ -47,9 +68,23 @@ impl Body for ReqBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match self {
-            ReqBody::Empty => 0,
-            ReqBody::Full(bytes) => bytes.len() as u64,
-        })
+        match self {
+            ReqBody::Empty => SizeHint::with_exact(0),
+            ReqBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            ReqBody::Stream(streamed) => {
+                streamed.upload.length().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+        }
+    }
+}
+
+impl Streamed {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let waker = self.wire.as_ref().map(Wire::waker);
+        let mut cx = waker.as_ref().map_or(Context::from_waker(cx.waker()), Context::from_waker);
+        self.upload.poll_next(&mut cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }

@@ -1,6 +1,12 @@
 //! Putting a request together; awaiting it sends it.
 
-use super::{digest::Credentials, mode::Plain, multipart::Multipart, parts::Parts};
+use super::{
+    body_stream::BodyStream,
+    digest::Credentials,
+    mode::Plain,
+    multipart::{Encoded, Multipart},
+    parts::Parts,
+};
 use crate::{
     error::HttpError,
     session::{HttpSession, Inner},
@@ -122,8 +128,8 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         let parts = self.parts();
         match serde_json::to_vec(value) {
             Ok(body) => {
-                parts.body = Some(body.into());
-                parts.content_type = Some(HeaderValue::from_static("application/json"));
+                let json = HeaderValue::from_static("application/json");
+                parts.set_body(body.into(), Some(json));
             }
             Err(error) => parts.fail(HttpError::invalid_part("json", error)),
         }
@@ -135,32 +141,51 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         let parts = self.parts();
         match serde_urlencoded::to_string(fields) {
             Ok(body) => {
-                parts.body = Some(body.into());
                 let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-                parts.content_type = Some(form);
+                parts.set_body(body.into(), Some(form));
             }
             Err(error) => parts.fail(HttpError::invalid_part("form", error)),
         }
         self
     }
 
-    /// Sends fields and files as `multipart/form-data`. Locust's `files`.
+    /// Sends fields and files as `multipart/form-data`; a form with a
+    /// [`Multipart::stream`] is sent as that is read. Locust's `files`.
     pub fn multipart(mut self, form: &Multipart) -> Self {
         // Long enough that no content holds it.
         let boundary = format!("{:032x}", self.session.0.shard.rng().u128(..));
         let content_type = format!("multipart/form-data; boundary={boundary}");
-        let parts = self.parts();
-        parts.body = Some(form.encode(&boundary).into());
-        parts.content_type = Some(content_type.try_into().expect("a boundary is ASCII"));
+        let content_type = Some(content_type.try_into().expect("a boundary is ASCII"));
+        match form.encode(&boundary) {
+            Encoded::Whole(body) => self.parts().set_body(body, content_type),
+            Encoded::Stream(stream) => {
+                self = self.body_stream(stream);
+                self.parts().content_type = content_type;
+            }
+        }
         self
     }
 
     /// Sends these bytes; set `Content-Type` by [`RequestBuilder::header`]. Locust's `data` with
     /// bytes or a string.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.parts().set_body(body.into(), None);
+        self
+    }
+
+    /// Sends a body that is made while it is sent; see [`BodyStream`]. A server that answers
+    /// before it has all of it with a status of 300 or above is not sent the rest. Locust's
+    /// `data` with a generator or a file.
+    ///
+    /// ```ignore
+    /// let body = BodyStream::file("upload.bin")?;
+    /// self.client.put("/upload").body_stream(body).await;
+    /// ```
+    pub fn body_stream(mut self, body: BodyStream) -> Self {
         let parts = self.parts();
-        parts.body = Some(body.into());
+        parts.body = None;
         parts.content_type = None;
+        parts.stream = Some(body);
         self
     }
 

@@ -1,8 +1,8 @@
 //! One request and its response on one connection.
 
 use super::{
-    body::ReqBody, deadline::Deadline, follow::Hop, http2::http2_request, parts::Parts,
-    write::write,
+    body::ReqBody, body_stream::BodyStream, deadline::Deadline, follow::Hop, http2::http2_request,
+    parts::Parts, write::write,
 };
 use crate::{
     connection::{Connection, Head, RESERVED_BYTES_MAX, open},
@@ -62,13 +62,23 @@ pub(super) async fn exchange(
             Connection::Lean(connection) => {
                 let is_head = hop.method == Method::HEAD;
                 let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop);
-                connection.send(is_head, write, deadline).await
+                match hop.stream(parts) {
+                    None => connection.send(is_head, write, deadline).await,
+                    Some(stream) => {
+                        let upload = stream.open()?;
+                        Box::pin(connection.upload(is_head, write, upload, deadline)).await
+                    }
+                }
             }
             Connection::Hyper(connection) => {
-                connection.send(request(session, parts, hop), deadline).await
+                connection.send(request(session, parts, hop)?, deadline).await
             }
             Connection::Http2(stream) => {
-                let (request, body) = http2_request(session, parts, hop, stream);
+                let request = http2_request(session, parts, hop, stream);
+                let body = match hop.stream(parts) {
+                    None => ReqBody::from(hop.body.clone()),
+                    Some(stream) => ReqBody::streamed(stream.open()?),
+                };
                 Box::pin(stream.send(request, body, deadline)).await
             }
         };
@@ -78,6 +88,9 @@ pub(super) async fn exchange(
                 return Ok(Answered { connection, head, head_ns });
             }
             // On to a new one.
+            Err(error) if !hop.stream(parts).is_none_or(BodyStream::is_unsent) => {
+                return Err(error);
+            }
             Err(error) if is_reused && error.is_closed() && connection.n_read() == n_read => {}
             Err(error) => match &connection {
                 Connection::Http2(stream) if !is_second && stream.may_send_again(&error) => {
@@ -156,12 +169,16 @@ async fn collect(
     Ok(body.freeze())
 }
 
-fn request(session: &Inner, parts: &Parts, hop: &Hop) -> Request<ReqBody> {
-    let mut request = Request::new(ReqBody::from(hop.body.clone()));
+fn request(session: &Inner, parts: &Parts, hop: &Hop) -> Result<Request<ReqBody>, HttpError> {
+    let body = match hop.stream(parts) {
+        None => ReqBody::from(hop.body.clone()),
+        Some(stream) => ReqBody::streamed(stream.open()?),
+    };
+    let mut request = Request::new(body);
     *request.method_mut() = hop.method.clone();
     *request.uri_mut() = hop.target.uri.clone();
     *request.headers_mut() = headers(session, parts, hop);
-    request
+    Ok(request)
 }
 
 pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
@@ -176,17 +193,21 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
     for (name, value) in &parts.headers {
         headers.insert(name, value.clone());
     }
-    if let Some(content_type) = parts.content_type.as_ref().filter(|_| hop.body.is_some())
+    let is_streamed = hop.stream(parts).is_some();
+    if let Some(content_type) =
+        parts.content_type.as_ref().filter(|_| hop.body.is_some() || is_streamed)
         && let Entry::Vacant(entry) = headers.entry(CONTENT_TYPE)
     {
         entry.insert(content_type.clone());
     }
     if hop.is_bare {
         headers.remove(CONTENT_TYPE);
+    }
+    if hop.is_bare || is_streamed {
         headers.remove(CONTENT_LENGTH);
         headers.remove(http::header::TRANSFER_ENCODING);
     }
-    let has_body = hop.body.as_ref().is_some_and(|body| !body.is_empty());
+    let has_body = is_streamed || hop.body.as_ref().is_some_and(|body| !body.is_empty());
     if !has_body && !matches!(hop.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }

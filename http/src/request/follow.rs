@@ -1,6 +1,8 @@
 //! Redirects, by python-requests' rules.
 
-use super::{deadline::Deadline, exchange::exchange, open::Open, parts::Parts};
+use super::{
+    body_stream::BodyStream, deadline::Deadline, exchange::exchange, open::Open, parts::Parts,
+};
 use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
 use bytes::Bytes;
 use http::{Method, header::LOCATION};
@@ -28,6 +30,12 @@ impl Hop {
     pub(super) fn first(method: Method, target: Rc<Target>, parts: &Parts, start_ns: u64) -> Hop {
         let body = parts.body.clone();
         Hop { method, target, body, is_bare: false, is_trusted: true, start_ns }
+    }
+
+    /// The body, if it is made while it is sent.
+    #[inline]
+    pub(super) fn stream<'p>(&self, parts: &'p Parts) -> Option<&'p BodyStream> {
+        parts.stream.as_ref().filter(|_| !self.is_bare)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::{exchange::headers, follow::Hop, parts::Parts};
 use crate::{connection::Http2Stream, session::Inner};
-use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Request,
     header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE},
@@ -18,13 +17,13 @@ const OF_CONNECTIONS: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Head and body of a request that is to be sent on a stream.
+/// Head of a request that is to be sent on a stream.
 pub(super) fn http2_request(
     session: &Inner,
     parts: &Parts,
     hop: &Hop,
     stream: &Http2Stream,
-) -> (Request<()>, Option<Bytes>) {
+) -> Request<()> {
     let mut headers = headers(session, parts, hop);
     let host = headers.remove(HOST).filter(|host| *host != hop.target.origin.host_header);
     for name in OF_CONNECTIONS {
@@ -33,13 +32,17 @@ pub(super) fn http2_request(
     if headers.get(TE).is_some_and(|value| value != "trailers") {
         headers.remove(TE);
     }
-    if let Some(body) = hop.body.as_ref().filter(|body| !body.is_empty()) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let n_bytes = match hop.stream(parts) {
+        Some(stream) => stream.n_bytes(),
+        None => hop.body.as_ref().map(|body| body.len() as u64).filter(|&n_bytes| n_bytes > 0),
+    };
+    if let Some(n_bytes) = n_bytes {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(n_bytes));
     }
     let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let mut request = Request::new(());
     *request.method_mut() = hop.method.clone();
     *request.uri_mut() = stream.uri(&hop.target.uri, authority);
     *request.headers_mut() = headers;
-    (request, hop.body.clone())
+    request
 }

@@ -1,6 +1,7 @@
 //! Requests: how they are put together, and what happens to them until they are recorded.
 
 mod body;
+mod body_stream;
 mod builder;
 mod deadline;
 mod digest;
@@ -17,6 +18,8 @@ mod pooled;
 mod write;
 
 pub(crate) use body::ReqBody;
+pub use body_stream::BodyStream;
+pub(crate) use body_stream::Upload;
 pub use builder::RequestBuilder;
 pub(crate) use deadline::Deadline;
 pub(crate) use digest::Challenge;

@@ -1,7 +1,16 @@
 //! Bodies of `multipart/form-data`: files and fields.
 
-use bytes::Bytes;
-use std::{borrow::Cow, fmt};
+use super::body_stream::{BodyStream, Upload};
+use crate::error::HttpError;
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 /// Fields and files for [`crate::RequestBuilder::multipart`]. Locust's `files` and `data` at once.
 ///
@@ -21,7 +30,20 @@ pub struct Multipart {
 struct Part {
     name: Cow<'static, str>,
     file: Option<(Cow<'static, str>, Cow<'static, str>)>,
-    content: Bytes,
+    content: Segment,
+}
+
+/// A piece of a form's body.
+#[derive(Clone)]
+enum Segment {
+    Bytes(Bytes),
+    Stream(BodyStream),
+}
+
+/// A form's body.
+pub(super) enum Encoded {
+    Whole(Bytes),
+    Stream(BodyStream),
 }
 
 impl Multipart {
@@ -40,6 +62,7 @@ impl Multipart {
             Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
             Cow::Owned(text) => Bytes::from(text),
         };
+        let content = Segment::Bytes(content);
         self.parts.push(Part { name: name.into(), file: None, content });
         self
     }
@@ -53,17 +76,32 @@ impl Multipart {
         content: impl Into<Bytes>,
     ) -> Multipart {
         let file = Some((file_name.into(), media_type.into()));
-        self.parts.push(Part { name: name.into(), file, content: content.into() });
+        let content = Segment::Bytes(content.into());
+        self.parts.push(Part { name: name.into(), file, content });
+        self
+    }
+
+    /// Adds a file whose content is made while it is sent; see [`BodyStream`]. If the lengths of
+    /// all streams of a form are known, so is the form's.
+    pub fn stream(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        file_name: impl Into<Cow<'static, str>>,
+        media_type: impl Into<Cow<'static, str>>,
+        content: BodyStream,
+    ) -> Multipart {
+        let file = Some((file_name.into(), media_type.into()));
+        self.parts.push(Part { name: name.into(), file, content: Segment::Stream(content) });
         self
     }
 
     /// The body between lines of `boundary`.
-    pub(super) fn encode(&self, boundary: &str) -> Vec<u8> {
-        let n_bytes: usize = self.parts.iter().map(|part| part.content.len() + 256).sum();
-        let mut body = Vec::with_capacity(n_bytes + boundary.len() + 8);
+    pub(super) fn encode(&self, boundary: &str) -> Encoded {
+        let mut segments = vec![];
+        let mut text = BytesMut::new();
         for Part { name, file, content } in &self.parts {
             let name = quoted(name);
-            body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
+            text.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
             let head = match file {
                 None => format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n"),
                 Some((file_name, media_type)) => format!(
@@ -74,12 +112,69 @@ impl Multipart {
                     media_type.replace(['\r', '\n'], " "),
                 ),
             };
-            body.extend_from_slice(head.as_bytes());
-            body.extend_from_slice(content);
-            body.extend_from_slice(b"\r\n");
+            text.extend_from_slice(head.as_bytes());
+            match content {
+                Segment::Bytes(bytes) => text.extend_from_slice(bytes),
+                stream => {
+                    segments.push(Segment::Bytes(mem::take(&mut text).freeze()));
+                    segments.push(stream.clone());
+                }
+            }
+            text.extend_from_slice(b"\r\n");
         }
-        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-        body
+        text.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        let last = text.freeze();
+        if segments.is_empty() {
+            return Encoded::Whole(last);
+        }
+        segments.push(Segment::Bytes(last));
+        let n_bytes = segments.iter().map(Segment::n_bytes).sum();
+        let stream = BodyStream::repeatable(move || Segments {
+            next: segments.iter().cloned().collect(),
+            upload: None,
+        });
+        Encoded::Stream(match n_bytes {
+            Some(n_bytes) => stream.length(n_bytes),
+            None => stream,
+        })
+    }
+}
+
+impl Segment {
+    fn n_bytes(&self) -> Option<u64> {
+        match self {
+            Segment::Bytes(bytes) => Some(bytes.len() as u64),
+            Segment::Stream(stream) => stream.n_bytes(),
+        }
+    }
+}
+
+/// The segments of a form, one after the other.
+struct Segments {
+    next: VecDeque<Segment>,
+    upload: Option<Upload>,
+}
+
+impl Stream for Segments {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(upload) = &mut self.upload {
+                match ready!(upload.poll_next(cx)) {
+                    Some(piece) => return Poll::Ready(Some(piece)),
+                    None => self.upload = None,
+                }
+            }
+            match self.next.pop_front() {
+                None => return Poll::Ready(None),
+                Some(Segment::Bytes(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Some(Segment::Stream(stream)) => match stream.open() {
+                    Ok(upload) => self.upload = Some(upload),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+            }
+        }
     }
 }
 
@@ -101,7 +196,8 @@ mod tests {
     #[test]
     fn fields_and_files_stand_between_boundaries() {
         let form = Multipart::new().text("a", "1").file("f", "x\"y.txt", "text/plain", "body");
-        let body = String::from_utf8(form.encode("B")).expect("text");
+        let Encoded::Whole(body) = form.encode("B") else { panic!("no stream") };
+        let body = String::from_utf8(body.into()).expect("text");
         assert_eq!(
             body,
             "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n\

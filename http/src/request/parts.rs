@@ -1,6 +1,6 @@
 //! What a request carries beyond method and path. Plain requests have none of it.
 
-use super::{deadline::Limits, digest::Credentials};
+use super::{body_stream::BodyStream, deadline::Limits, digest::Credentials};
 use crate::error::HttpError;
 use bytes::Bytes;
 use hatchery_core::events::RequestContext;
@@ -15,6 +15,8 @@ pub(crate) struct Parts {
     /// Pairs to append to the URL, encoded.
     pub(crate) query: String,
     pub(crate) body: Option<Bytes>,
+    /// Instead of `body`, if it is made while it is sent.
+    pub(crate) stream: Option<BodyStream>,
     /// Of the body, unless a header says otherwise.
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) authorization: Option<HeaderValue>,
@@ -32,6 +34,13 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Takes a body in the place of any other.
+    pub(crate) fn set_body(&mut self, body: Bytes, content_type: Option<HeaderValue>) {
+        self.body = Some(body);
+        self.stream = None;
+        self.content_type = content_type;
+    }
+
     /// Remembers the first mistake.
     pub(crate) fn fail(&mut self, error: HttpError) {
         self.error.get_or_insert(error);

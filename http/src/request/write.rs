@@ -1,6 +1,6 @@
 //! A request as bytes, for the lean connection.
 
-use super::{exchange::headers, follow::Hop, parts::Parts};
+use super::{body_stream::BodyStream, exchange::headers, follow::Hop, parts::Parts};
 use crate::{response::ACCEPTED_CODINGS, session::Inner};
 use http::{
     Method,
@@ -26,6 +26,7 @@ pub(super) fn write(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &
 /// Whether all headers are known beforehand, but for the body's and the cookies.
 fn is_plain(session: &Inner, parts: &Parts, hop: &Hop) -> bool {
     parts.headers.is_empty()
+        && parts.stream.is_none()
         && parts.authorization.is_none()
         && hop.target.authorization.is_none()
         && parts.cookies.is_empty()
@@ -43,7 +44,7 @@ fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, 
         write_line(buffer, b"content-type", content_type.as_bytes());
     }
     if !body.is_empty() || !has_no_length(&hop.method) {
-        write_length(buffer, body);
+        write_length(buffer, body.len() as u64);
     }
     if let Some(cookies) = session.cookies.header(&hop.target, "") {
         write_line(buffer, b"cookie", cookies.as_bytes());
@@ -53,11 +54,16 @@ fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, 
 fn write_headers(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
     buffer.extend_from_slice(b" HTTP/1.1\r\n");
     let mut headers = headers(session, parts, hop);
-    // The body is sent whole, whatever was said of it.
+    // The body is sent as it is, whatever was said of it.
     headers.remove(TRANSFER_ENCODING);
-    if !body.is_empty() {
-        headers.remove(CONTENT_LENGTH);
-        write_length(buffer, body);
+    match hop.stream(parts).map(BodyStream::n_bytes) {
+        Some(Some(n_bytes)) => write_length(buffer, n_bytes),
+        Some(None) => write_line(buffer, b"transfer-encoding", b"chunked"),
+        None if !body.is_empty() => {
+            headers.remove(CONTENT_LENGTH);
+            write_length(buffer, body.len() as u64);
+        }
+        None => {}
     }
     for (name, value) in &headers {
         write_line(buffer, name.as_str().as_bytes(), value.as_bytes());
@@ -77,6 +83,6 @@ fn write_line(buffer: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     buffer.extend_from_slice(b"\r\n");
 }
 
-fn write_length(buffer: &mut Vec<u8>, body: &[u8]) {
-    write!(buffer, "content-length: {}\r\n", body.len()).expect("a vector takes every write");
+fn write_length(buffer: &mut Vec<u8>, n_bytes: u64) {
+    write!(buffer, "content-length: {n_bytes}\r\n").expect("a vector takes every write");
 }

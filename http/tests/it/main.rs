@@ -10,3 +10,4 @@ mod requests;
 mod stream;
 mod tls;
 mod unix;
+mod uploads;

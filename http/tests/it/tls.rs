@@ -1,7 +1,7 @@
 //! Sessions over TLS.
 
 use crate::harness::{Server, answer, on_shard, read_head};
-use hatchery_http::{HttpError, HttpSession, SessionOptions};
+use hatchery_http::{BodyStream, HttpError, HttpSession, SessionOptions};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     HandshakeKind, ServerConfig, ServerConnection, StreamOwned, crypto::ring,
@@ -153,6 +153,27 @@ fn a_certificate_file_that_is_missing_is_named() {
         SessionOptions { ca_file: Some("/no/such/ca.pem".into()), ..SessionOptions::default() };
     let failure = "TlsError: read /no/such/ca.pem: No such file or directory (os error 2)";
     check(own.url.clone(), options, failure);
+}
+
+#[test]
+fn a_streamed_body_goes_over_tls() {
+    let server = server("localhost", |_, tls| {
+        tls.write_all(&answer("200 OK", "", "taken")).is_ok() && tls.flush().is_ok()
+    });
+    let (url, options) = (server.url.clone(), trusting(&server));
+    let recorded = on_shard(move |shard| {
+        let (url, options) = (url.clone(), options.clone());
+        async move {
+            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
+            for _ in 0..2 {
+                let pieces = std::iter::repeat_with(|| vec![b't'; 100_000]).take(30);
+                let body = BodyStream::pieces(pieces).length(3_000_000);
+                assert_eq!(client.post("/").body_stream(body).await.text(), "taken");
+            }
+        }
+    });
+    recorded.check(&["POST / 2/0"], &[]);
+    assert_eq!(server.handshakes.lock().expect("no panic").len(), 1);
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod guards;
 mod harness;
 #[path = "../it/requests.rs"]
 mod requests;
+mod uploads;

@@ -21,3 +21,5 @@ mod stream;
 mod tls;
 #[path = "../it/unix.rs"]
 mod unix;
+#[path = "../it/uploads.rs"]
+mod uploads;

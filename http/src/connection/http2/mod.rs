@@ -11,6 +11,7 @@ mod io;
 mod multiplexed;
 mod opening;
 mod stream;
+mod upload;
 
 pub(crate) use connections::Http2Connections;
 pub(crate) use stream::Http2Stream;

@@ -1,11 +1,15 @@
 //! One request and its response: a stream of a connection.
 
-use super::{failure::is_unprocessed, multiplexed::Multiplexed};
+use super::{
+    failure::is_unprocessed,
+    multiplexed::Multiplexed,
+    upload::{self, Uploading},
+};
 use crate::{
     connection::{Head, head::HeadBody, lean::INTERIM_MAX},
     error::{HttpError, Phase},
     lean::{HEAD_BYTES_MAX, Malformed},
-    request::Deadline,
+    request::{Deadline, ReqBody},
 };
 use bytes::Bytes;
 use h2::{
@@ -38,6 +42,8 @@ pub(crate) struct Http2Stream {
     /// Whether the server said that it did not look at the request, or never got it.
     is_unprocessed: bool,
     body: Option<RecvStream>,
+    /// A request's body of which some is still to be sent.
+    uploading: Option<Box<Uploading>>,
     is_bulk: bool,
     /// Pieces of the response received.
     n_pieces: u64,
@@ -54,6 +60,7 @@ impl Http2Stream {
             n_read_before,
             is_unprocessed: false,
             body: None,
+            uploading: None,
             is_bulk: false,
             n_pieces: 0,
             n_waits: 0,
@@ -93,13 +100,15 @@ impl Http2Stream {
     pub(crate) async fn send(
         &mut self,
         mut request: Request<()>,
-        body: Option<Bytes>,
+        body: ReqBody,
         deadline: &mut Deadline,
     ) -> Result<Head, HttpError> {
         *request.version_mut() = Version::HTTP_2;
-        let body = body.filter(|body| !body.is_empty());
         let mut response = match begin(self.shared.sender(), request, body) {
-            Ok(response) => response,
+            Ok((response, uploading)) => {
+                self.uploading = uploading;
+                response
+            }
             Err(error) => {
                 self.is_unprocessed = error.is_go_away() || error.is_io();
                 return Err(self.shared.known.to_error(&error, Phase::Waiting));
@@ -107,11 +116,18 @@ impl Http2Stream {
         };
         let mut n_interim = 0;
         let mut n_waits = 0;
-        let answered = poll_fn(|cx| match poll_response(&mut response, cx, &mut n_interim) {
-            Poll::Ready(answered) => Poll::Ready(Ok(answered)),
-            Poll::Pending => {
-                n_waits += 1;
-                deadline.poll(cx, n_interim as u64, Phase::Waiting).map(Err)
+        let uploading = &mut self.uploading;
+        let answered = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = upload::poll(uploading, cx) {
+                return Poll::Ready(Err(error));
+            }
+            match poll_response(&mut response, cx, &mut n_interim) {
+                Poll::Ready(answered) => Poll::Ready(Ok(answered)),
+                Poll::Pending => {
+                    n_waits += 1;
+                    let n_moved = n_interim as u64 + upload::n_sent(uploading);
+                    deadline.poll(cx, n_moved, Phase::Waiting).map(Err)
+                }
             }
         });
         let answered = answered.await?;
@@ -131,6 +147,10 @@ impl Http2Stream {
 
     fn accept(&mut self, response: Response<RecvStream>) -> Result<Head, HttpError> {
         let (parts, body) = response.into_parts();
+        // Whoever refuses a request, or wants it elsewhere, has no use for the rest of it.
+        if !parts.status.is_success() {
+            self.uploading = None;
+        }
         let n_bytes: usize = parts
             .headers
             .iter()
@@ -156,15 +176,22 @@ impl Http2Stream {
         &mut self,
         deadline: &mut Deadline,
     ) -> Result<Option<Bytes>, HttpError> {
-        let Http2Stream { body: Some(body), n_pieces, n_waits, .. } = self else {
+        let Http2Stream { body: Some(body), uploading, n_pieces, n_waits, .. } = self else {
             return Ok(None);
         };
-        let piece = poll_fn(|cx| match poll_piece(body, cx) {
-            Poll::Ready(piece) => Poll::Ready(Ok(piece)),
-            Poll::Pending => {
-                *n_waits += 1;
-                deadline.poll(cx, *n_pieces, Phase::Reading).map(Err)
+        let piece = poll_fn(|cx| {
+            let uploaded = upload::poll(uploading, cx);
+            if let Poll::Ready(Err(error)) = uploaded {
+                return Poll::Ready(Err(error));
             }
+            match poll_piece(body, cx) {
+                // A body is sent whole, even if its answer is.
+                Poll::Ready(Ok(None)) if uploaded.is_pending() => {}
+                Poll::Ready(piece) => return Poll::Ready(Ok(piece)),
+                Poll::Pending => {}
+            }
+            *n_waits += 1;
+            deadline.poll(cx, *n_pieces + upload::n_sent(uploading), Phase::Reading).map(Err)
         });
         match piece.await? {
             Ok(Some(piece)) => {
@@ -185,13 +212,21 @@ impl Http2Stream {
 fn begin(
     mut sender: SendRequest<Bytes>,
     request: Request<()>,
-    body: Option<Bytes>,
-) -> Result<ResponseFuture, h2::Error> {
-    let (response, mut stream) = sender.send_request(request, body.is_none())?;
-    if let Some(body) = body {
-        stream.send_data(body, true)?;
-    }
-    Ok(response)
+    body: ReqBody,
+) -> Result<(ResponseFuture, Option<Box<Uploading>>), h2::Error> {
+    let is_empty = matches!(body, ReqBody::Empty);
+    let (response, mut stream) = sender.send_request(request, is_empty)?;
+    Ok((
+        response,
+        match body {
+            ReqBody::Empty => None,
+            ReqBody::Full(body) => {
+                stream.send_data(body, true)?;
+                None
+            }
+            ReqBody::Stream(streamed) => Some(Box::new(Uploading::new(streamed.upload, stream))),
+        },
+    ))
 }
 
 /// Why there is no response.
