@@ -24,7 +24,37 @@ impl Driver {
         }
         let n = completions.len();
         self.completions = completions;
+        self.settle_sends();
         n
+    }
+
+    /// What was sent at once has been sent, if the kernel has taken it and has not said otherwise:
+    /// such a send completes, with `MSG_DONTWAIT`, while it is submitted, and a failure's
+    /// completion is there when the submitting call returns.
+    fn settle_sends(&mut self) {
+        if self.sent_now.is_empty() {
+            return;
+        }
+        let queue = self.ring.submission();
+        // Not all were taken, or a completion may be held back: the next turn tells.
+        let is_unclear = !queue.is_empty() || queue.cq_overflow();
+        drop(queue);
+        if is_unclear {
+            return;
+        }
+        let mut sent_now = mem::take(&mut self.sent_now);
+        for slot in sent_now.drain(..) {
+            let slot = slot as usize;
+            let socket = &mut self.sockets[slot];
+            if !mem::take(&mut socket.is_sending_now) {
+                continue;
+            }
+            self.n_in_flight -= 1;
+            socket.n_in_flight -= 1;
+            self.end_send(slot);
+            self.free_if_done(slot);
+        }
+        self.sent_now = sent_now;
     }
 
     fn complete(&mut self, user_data: u64, result: i32, flags: u32) {
@@ -51,9 +81,15 @@ impl Driver {
             Kind::Receive => self.complete_receive(slot, result, flags, more),
             Kind::ReceiveOwn => self.complete_receive_own(slot, result),
             Kind::Send => self.complete_send(slot, result),
+            Kind::SendNow => self.fail_send_now(slot, result),
             Kind::Connect => self.complete_connect(slot, result),
             _ => {}
         }
+        self.free_if_done(slot);
+    }
+
+    #[inline]
+    fn free_if_done(&mut self, slot: usize) {
         let socket = &self.sockets[slot];
         if socket.closing && socket.n_in_flight == 0 {
             self.free(slot);
@@ -112,12 +148,27 @@ impl Driver {
         match usize::try_from(result) {
             Ok(n_sent) if n_sent > 0 && n_sent < left && !socket.closing => {
                 socket.sent += n_sent;
-                return self.send(slot);
+                return self.send_rest(slot);
             }
             Ok(n_sent) if n_sent == left => {}
             Ok(_) => socket.send_error = Some(libc::EPIPE),
             Err(_) => socket.send_error = Some(-result),
         }
+        self.end_send(slot);
+    }
+
+    /// A send that was to be over at once is not: there was no room, or the connection is gone.
+    fn fail_send_now(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.is_sending_now = false;
+        if result == -libc::EAGAIN && !socket.closing {
+            return self.send_rest(slot);
+        }
+        self.complete_send(slot, result);
+    }
+
+    fn end_send(&mut self, slot: usize) {
+        let socket = &mut self.sockets[slot];
         socket.sent = 0;
         wake(&mut socket.writer);
         let sending = mem::take(&mut socket.sending);

@@ -2,13 +2,14 @@
 
 use super::{
     buffers::{self, Buffers},
+    enter::Entrance,
     open::{self, OpenError},
     socket::{Receiving, Socket},
     waker::Waker,
 };
 use io_uring::{
     IoUring, opcode, squeue,
-    types::{CancelBuilder, Fd, SubmitArgs, Timespec},
+    types::{CancelBuilder, Fd},
 };
 use slab::Slab;
 use std::{
@@ -30,6 +31,9 @@ const OWN_BYTES: usize = 128 * 1024;
 /// Send and receive buffers kept for use again.
 const SPARE_MAX: usize = 1024;
 
+/// Larger amounts are sent by a send that waits for room; smaller ones find it nearly always.
+const SEND_NOW_BYTES_MAX: usize = 16 * 1024;
+
 /// Larger buffers are freed rather than kept.
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 
@@ -41,10 +45,22 @@ const SPARE_OWN_MAX: usize = 32;
 pub enum Wait {
     /// Submit, work off what is there, return.
     No,
-    /// Sleep until something completes.
-    Forever,
     /// Sleep until something completes, or for so long.
     For(Duration),
+}
+
+/// For how many completions a turn that waits had better wait, and how long it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gather {
+    /// Completions.
+    pub n: u32,
+    /// When that long has passed, one is enough.
+    pub time: Duration,
+}
+
+impl Gather {
+    /// The first completion ends the wait.
+    pub const NONE: Gather = Gather { n: 1, time: Duration::ZERO };
 }
 
 /// What a completion is about; the upper half of its `user_data`, the lower is the slot.
@@ -59,6 +75,8 @@ pub(super) enum Kind {
     Cancel = 5,
     Accept = 6,
     Wake = 7,
+    /// A send that is over when the kernel has taken its submission; only failures are told.
+    SendNow = 8,
 }
 
 impl Kind {
@@ -71,6 +89,7 @@ impl Kind {
             5 => Kind::Cancel,
             6 => Kind::Accept,
             7 => Kind::Wake,
+            8 => Kind::SendNow,
             _ => Kind::Ignored,
         }
     }
@@ -92,6 +111,7 @@ pub(super) struct Acceptor {
 
 pub(super) struct Driver {
     // Dropped in this order: the ring first, so that the kernel lets go of the memory below.
+    entrance: Entrance,
     pub(super) ring: IoUring,
     pub(super) buffers: Buffers,
     pub(super) sockets: Slab<Socket>,
@@ -99,6 +119,8 @@ pub(super) struct Driver {
     spare: Vec<Vec<u8>>,
     spare_own: Vec<Vec<u8>>,
     pub(super) completions: Vec<(u64, i32, u32)>,
+    /// Slots of which a send was submitted that is over when the kernel has taken it.
+    pub(super) sent_now: Vec<u32>,
     wake_fd: Waker,
     /// Where the kernel puts the eventfd's counter.
     wake_count: Box<u64>,
@@ -106,6 +128,8 @@ pub(super) struct Driver {
     pub(super) woken: bool,
     /// Multishot receive came with 6.0.
     pub(super) multishot: bool,
+    /// Whether the kernel can keep the completions of successful operations to itself (5.17).
+    sends_now: bool,
     pub(super) n_in_flight: u64,
 }
 
@@ -123,8 +147,10 @@ impl Ring {
     /// and what to do.
     pub fn open(waker: Waker) -> Result<Ring, OpenError> {
         let ring = open::open()?;
+        let sends_now = ring.params().is_feature_skip_cqe_on_success();
         let buffers = Buffers::register(&ring.submitter()).map_err(OpenError::new)?;
         let driver = Driver {
+            entrance: Entrance::new(&ring),
             ring,
             buffers,
             sockets: Slab::new(),
@@ -132,11 +158,13 @@ impl Ring {
             spare: vec![],
             spare_own: vec![],
             completions: vec![],
+            sent_now: vec![],
             wake_fd: waker,
             wake_count: Box::new(0),
             wake_armed: false,
             woken: false,
             multishot: true,
+            sends_now,
             n_in_flight: 0,
         };
         Ok(Ring { driver: Rc::new(RefCell::new(driver)) })
@@ -152,10 +180,10 @@ impl Ring {
     ///
     /// # Errors
     /// Only those that make the ring unusable.
-    pub(crate) fn turn(&self, wait: Wait) -> io::Result<(usize, bool)> {
+    pub(crate) fn turn(&self, wait: Wait, gather: Gather) -> io::Result<(usize, bool)> {
         let driver = &mut *self.driver.borrow_mut();
         driver.arm_wake();
-        driver.enter(wait)?;
+        driver.enter(wait, gather)?;
         let n = driver.work_off();
         Ok((n, mem::take(&mut driver.woken)))
     }
@@ -184,31 +212,21 @@ impl Driver {
         self.n_in_flight -= 1;
     }
 
-    fn enter(&mut self, wait: Wait) -> io::Result<()> {
-        let submitter = self.ring.submitter();
+    fn enter(&mut self, wait: Wait, gather: Gather) -> io::Result<()> {
+        // SAFETY: the only other view of the queue is `&mut self.ring`, not in use.
+        let queue = unsafe { self.ring.submission_shared() };
+        let n_submissions = queue.len() as u32;
         let result = match wait {
-            Wait::No => {
-                let n_submissions = {
-                    // SAFETY: the only other view of the queue is `&mut self.ring`, not in use.
-                    let queue = unsafe { self.ring.submission_shared() };
-                    if queue.is_empty() && !queue.taskrun() && !queue.cq_overflow() {
-                        return Ok(());
-                    }
-                    queue.len() as u32
-                };
-                const GETEVENTS: u32 = 1;
-                // SAFETY: no argument is passed; the submissions point to memory that outlives
-                // their completions, see `push`.
-                unsafe { submitter.enter::<libc::sigset_t>(n_submissions, 0, GETEVENTS, None) }
+            Wait::No if n_submissions == 0 && !queue.taskrun() && !queue.cq_overflow() => {
+                return Ok(());
             }
-            Wait::Forever => submitter.submit_and_wait(1),
+            Wait::No => self.entrance.submit(n_submissions),
             Wait::For(time) => {
-                let time = Timespec::from(time);
-                submitter.submit_with_args(1, &SubmitArgs::new().timespec(&time))
+                self.entrance.submit_and_wait(n_submissions, gather.n, gather.time, time)
             }
         };
         match result {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => match error.raw_os_error() {
                 // The time is up, a signal came, or completions wait to be worked off first.
                 Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
@@ -281,8 +299,26 @@ impl Driver {
         self.cancel(slot, Kind::Receive);
     }
 
-    /// Sends what is left of `sending`.
+    /// Sends `sending`.
     pub(super) fn send(&mut self, slot: usize) {
+        let fd = self.socket_fd(slot);
+        let socket = &mut self.sockets[slot];
+        if socket.sending.len() > SEND_NOW_BYTES_MAX || !self.sends_now {
+            return self.send_rest(slot);
+        }
+        socket.is_sending_now = true;
+        // Whatever fits into the socket's buffer is taken at once; what does not fails, and only
+        // failures complete: a completion less to work off, and none that ends a wait.
+        let entry = opcode::Send::new(fd, socket.sending.as_ptr(), socket.sending.len() as u32)
+            .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS);
+        self.sent_now.push(slot as u32);
+        self.push_for(slot, Kind::SendNow, entry);
+    }
+
+    /// Sends what is left of `sending`, and waits for room as long as it takes.
+    pub(super) fn send_rest(&mut self, slot: usize) {
         let fd = self.socket_fd(slot);
         let socket = &self.sockets[slot];
         let rest = &socket.sending[socket.sent..];
@@ -338,7 +374,8 @@ impl Driver {
             Receiving::Own => Some(Kind::ReceiveOwn),
             Receiving::Idle | Receiving::Ending => None,
         };
-        let send = socket.is_sending().then_some(Kind::Send);
+        // One that is sent at once is over before a cancellation could come.
+        let send = (socket.is_sending() && !socket.is_sending_now).then_some(Kind::Send);
         let connect = socket.address.is_some().then_some(Kind::Connect);
         // Each by its name, which the kernel finds at once; asked for all of a descriptor it looks
         // through everything that is under way, and ten thousand users end at the same time.

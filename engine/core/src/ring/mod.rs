@@ -7,6 +7,7 @@
 mod buffers;
 mod complete;
 mod driver;
+mod enter;
 mod listener;
 mod open;
 mod options;
@@ -14,7 +15,7 @@ mod socket;
 mod stream;
 mod waker;
 
-pub use driver::{Ring, Wait};
+pub use driver::{Gather, Ring, Wait};
 pub use listener::{Listener, listen};
 pub use open::{OpenError, OpenErrorKind};
 pub use options::{Address, SocketOptions};

@@ -60,6 +60,8 @@ pub(super) struct Socket {
     /// What the kernel is sending; empty when nothing is.
     pub(super) sending: Vec<u8>,
     pub(super) sent: usize,
+    /// The send is over when the kernel has taken its submission, unless it says otherwise.
+    pub(super) is_sending_now: bool,
     pub(super) send_error: Option<i32>,
     pub(super) writer: Option<Waker>,
 
@@ -85,6 +87,7 @@ impl Socket {
             bulk: false,
             sending: vec![],
             sent: 0,
+            is_sending_now: false,
             send_error: None,
             writer: None,
             address: None,

@@ -1,6 +1,7 @@
 //! A shard: one pinned core with its ring, timers, users and statistics.
 
 mod exceptions;
+mod gather;
 mod handle;
 mod inbox;
 mod local;

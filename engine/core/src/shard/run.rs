@@ -5,12 +5,12 @@
 //! timer is due or the control plane wakes it. Nothing here waits on glommio's own reactor, which
 //! is not turned while the pump sleeps.
 
-use super::{inbox::InboxSender, local::Shard, setup::Setup};
+use super::{gather::Gathering, inbox::InboxSender, local::Shard, setup::Setup};
 use crate::{
     clock::NS_PER_S,
     events::{TestStart, TestStop, collect_failures},
     message::{ClassIdx, Command, Pulse, Report, Stop, Whom},
-    ring::{Ring, Wait, Waker},
+    ring::{Gather, Ring, Wait, Waker},
     stats::Delta,
     user::{Hatch, install_panic_hook},
 };
@@ -95,6 +95,7 @@ struct Pump {
     stall_max_ns: u64,
     /// Whether the shard has said that its task runs are used up.
     said_tasks_done: bool,
+    gathering: Gathering,
     /// Set when the shard was told to quit: the time by which it does.
     quit_by_ns: Option<u64>,
 }
@@ -116,6 +117,7 @@ impl Pump {
             next_pulse_ns,
             stall_max_ns: 0,
             said_tasks_done: false,
+            gathering: Gathering::new(),
             quit_by_ns: None,
         }
     }
@@ -124,17 +126,25 @@ impl Pump {
         let mut n_polls = self.shard.n_polls();
         let mut slept_until_ns = self.shard.now_ns();
         loop {
+            // Those who ran may have woken others; when these have run too, one call can submit what
+            // all of them asked and wait for what comes of it.
+            if n_polls != self.shard.n_polls() {
+                n_polls = self.shard.n_polls();
+                yield_now().await;
+            }
             let before_ns = self.shard.now_ns();
             self.stall_max_ns = self.stall_max_ns.max(before_ns - slept_until_ns);
             let nothing_ran = n_polls == self.shard.n_polls();
             n_polls = self.shard.n_polls();
-            let wait = self.wait(nothing_ran, before_ns);
-            let (_, woken) = self.shard.ring().turn(wait)?;
-            slept_until_ns = if wait == Wait::No && !self.shard.clock().is_paused() {
+            let (wait, gather) = self.wait(nothing_ran, before_ns);
+            let (n_completions, woken) = self.shard.ring().turn(wait, gather)?;
+            let turned_ns = if wait == Wait::No && !self.shard.clock().is_paused() {
                 before_ns
             } else {
                 self.shard.now_ns()
             };
+            self.gathering.saw(n_completions, turned_ns - slept_until_ns);
+            slept_until_ns = turned_ns;
             self.shard.timers.advance(slept_until_ns);
             if woken {
                 while let Ok(command) = self.inbox.try_recv() {
@@ -158,30 +168,33 @@ impl Pump {
         }
     }
 
-    /// How long the next turn may sleep.
-    fn wait(&self, nothing_ran: bool, now_ns: u64) -> Wait {
+    /// How long the next turn may sleep, and what for.
+    fn wait(&self, nothing_ran: bool, now_ns: u64) -> (Wait, Gather) {
         let ring = self.shard.ring();
         if !nothing_ran || self.shard.common().spin || !self.to_hatch.is_empty() {
-            return Wait::No;
+            return (Wait::No, Gather::NONE);
         }
         let timer_ns = self.shard.timers.next_deadline_ns();
         let deadline_ns = timer_ns.unwrap_or(u64::MAX).min(self.next_pulse_ns);
         if !self.shard.clock().is_paused() {
             return match deadline_ns.saturating_sub(now_ns) {
-                0 => Wait::No,
-                left_ns => Wait::For(Duration::from_nanos(left_ns)),
+                0 => (Wait::No, Gather::NONE),
+                left_ns => {
+                    let gather = self.gathering.next(self.shard.n_in_flight(), left_ns);
+                    (Wait::For(Duration::from_nanos(left_ns)), gather)
+                }
             };
         }
         // Virtual time stands still while the kernel owes an answer.
         if ring.n_in_flight() > 0 || ring.has_submissions() {
-            return Wait::For(Duration::from_millis(1));
+            return (Wait::For(Duration::from_millis(1)), Gather::NONE);
         }
         match timer_ns {
             Some(_) => {
                 self.shard.clock().jump_to(deadline_ns);
-                Wait::No
+                (Wait::No, Gather::NONE)
             }
-            None => Wait::For(Duration::from_millis(1)),
+            None => (Wait::For(Duration::from_millis(1)), Gather::NONE),
         }
     }
 
@@ -321,7 +334,7 @@ impl Pump {
             if ring.n_in_flight() == 0 && !ring.has_submissions() {
                 break;
             }
-            ring.turn(Wait::For(Duration::from_millis(1)))?;
+            ring.turn(Wait::For(Duration::from_millis(1)), Gather::NONE)?;
         }
         Ok(())
     }

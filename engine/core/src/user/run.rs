@@ -237,6 +237,10 @@ pub(super) async fn user_wait_time<U: User>(user: &mut dyn Any, actor: Rc<Actor>
 }
 
 async fn wait_by(actor: &Actor, wait: Wait, own: Option<&mut Pacing>) -> TaskResult {
+    if wait.0 == Kind::Constant(0.0) {
+        // Nothing to reckon, so no look at the clock.
+        return wait_until(actor, None).await;
+    }
     let now_ns = actor.shard.now_ns();
     let end_ns = {
         let rng = &mut *actor.shard.rng();
