@@ -231,6 +231,7 @@ impl Environment {
 
     /// Whether the machine has what so many users need.
     pub(crate) fn preflight(&self, n_users: u32) -> Result<()> {
+        hatchery_http::check_options(&self.http)?;
         let n_shards = placement::place(&self.cores, &placement::available())?.len() as u64;
         Ok(preflight(&Needs { n_users: n_users.into(), n_shards, tcp: true })?)
     }

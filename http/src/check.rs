@@ -1,10 +1,17 @@
 //! Checks of what a command line gives, before anything starts.
 
-use crate::error::HttpError;
+use crate::{
+    connection::TlsConfigs,
+    error::HttpError,
+    options::SessionOptions,
+    site::{self, Origin, Proxy},
+};
+use hatchery_core::net;
 use hyper::{
     Method,
     header::{HeaderName, HeaderValue},
 };
+use std::net::{SocketAddr, UdpSocket};
 use url::{Position, Url};
 
 /// The method of that name; any word will do.
@@ -41,4 +48,40 @@ pub fn split_url(url: &str) -> Result<(String, String), HttpError> {
     let url = Url::parse(url).map_err(|error| HttpError::invalid(error.to_string()))?;
     let origin = url[..Position::BeforePath].to_owned();
     Ok((origin, url[Position::BeforePath..Position::AfterQuery].to_owned()))
+}
+
+/// Whether sessions can connect with these options: the files of certificates are readable, and the
+/// source addresses are this machine's.
+///
+/// # Errors
+/// The first that is not.
+pub fn check_options(options: &SessionOptions) -> Result<(), HttpError> {
+    TlsConfigs::default().for_session(options)?;
+    for &source in &options.sources {
+        // Without a connection nothing shows it; and a socket for datagrams disturbs nobody.
+        if let Err(error) = UdpSocket::bind(SocketAddr::new(source, 0)) {
+            return Err(HttpError::invalid(format!(
+                "connect from {source}: {error}; source addresses must be this machine's, as \
+                 `ip address` lists them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Where the connections for a URL lead, as `host:port`: to its proxy, where it has one. `None` for
+/// unix sockets.
+///
+/// # Errors
+/// When the URL is of no use.
+pub fn destination(url: &str, options: &SessionOptions) -> Result<Option<String>, HttpError> {
+    let origin: Origin = site::origin(url)?;
+    let proxy = options.proxies.select(&origin).map(Proxy::parse).transpose()?;
+    let target = proxy.as_ref().map_or(&origin.target, |proxy| &proxy.target);
+    let resolved = options.resolved(target);
+    Ok(match resolved.as_ref().unwrap_or(target) {
+        net::Target::Host { host, port } if host.contains(':') => Some(format!("[{host}]:{port}")),
+        net::Target::Host { host, port } => Some(format!("{host}:{port}")),
+        net::Target::Unix(_) => None,
+    })
 }

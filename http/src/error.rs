@@ -24,6 +24,7 @@ enum Kind {
     Upload,
     Resolve,
     Connect,
+    Proxy,
     Tls,
     Timeout,
     Closed,
@@ -37,6 +38,7 @@ enum Kind {
 /// What a request was doing when its time was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    Queued,
     Connecting,
     Waiting,
     Reading,
@@ -96,8 +98,24 @@ impl HttpError {
     pub(crate) fn connect(error: &ConnectError) -> HttpError {
         match error {
             ConnectError::Resolve { .. } => HttpError::new(Kind::Resolve, error.to_string()),
+            ConnectError::Connect(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                let text = "AddrNotAvailable: no local port is left for this destination: give \
+                            more addresses with --source-ip, or a wider \
+                            net.ipv4.ip_local_port_range, or use --reset-on-close";
+                HttpError::new(Kind::Connect, text)
+            }
             ConnectError::Connect(error) => HttpError::io(Kind::Connect, error),
         }
+    }
+
+    pub(crate) fn invalid_proxy(url: &str, reason: impl fmt::Display) -> HttpError {
+        // Whatever stands before the host may be a password.
+        let shown = url.rsplit_once('@').map_or(url, |(_, host)| host);
+        HttpError::invalid(format_args!("proxy '{shown}': {reason}"))
+    }
+
+    pub(crate) fn proxy(proxy: &str, why: impl fmt::Display) -> HttpError {
+        HttpError::new(Kind::Proxy, format!("ProxyError: {proxy}: {why}"))
     }
 
     fn io(kind: Kind, error: &io::Error) -> HttpError {
@@ -117,6 +135,9 @@ impl HttpError {
 
     pub(crate) fn timed_out(phase: Phase, limit: Duration) -> HttpError {
         let text = match phase {
+            Phase::Queued => {
+                format!("TimedOut: no connection of the pool was free within {limit:?}")
+            }
             Phase::Connecting => format!("TimedOut: not connected within {limit:?}"),
             Phase::Waiting => format!("TimedOut: no response within {limit:?}"),
             Phase::Reading => format!("TimedOut: response not complete within {limit:?}"),
@@ -196,6 +217,12 @@ impl HttpError {
         HttpError::new(Kind::Malformed, format!("MalformedResponse: {error}"))
     }
 
+    /// More came than the response, in answer to the same request.
+    pub(crate) fn surplus() -> HttpError {
+        let text = "MalformedResponse: the server sent bytes after the end of its response";
+        HttpError::new(Kind::Malformed, text)
+    }
+
     pub(crate) fn decoding(coding: &str, error: &dyn fmt::Display) -> HttpError {
         HttpError::new(Kind::Malformed, format!("ContentDecodingError: {coding}: {error}"))
     }
@@ -270,7 +297,12 @@ impl HttpError {
 
     /// Whether no connection could be made.
     pub fn is_connect(&self) -> bool {
-        matches!(self.0.kind, Kind::Connect | Kind::Resolve)
+        matches!(self.0.kind, Kind::Connect | Kind::Resolve | Kind::Proxy)
+    }
+
+    /// Whether the proxy could not be reached, or refused to connect to the host.
+    pub fn is_proxy(&self) -> bool {
+        self.0.kind == Kind::Proxy
     }
 
     /// Whether TLS failed: a certificate, a handshake, a record.

@@ -22,10 +22,13 @@ mod error;
 pub use error::HttpError;
 
 mod options;
-pub use options::{HttpDefaults, HttpVersion, SessionOptions};
+pub use options::{HttpDefaults, HttpVersion, PoolChoice, SessionOptions};
+
+mod proxies;
+pub use proxies::Proxies;
 
 mod check;
-pub use check::{check_header, parse_method, split_url};
+pub use check::{check_header, check_options, destination, parse_method, split_url};
 
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use site::check_base_url;

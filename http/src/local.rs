@@ -1,24 +1,25 @@
 //! What the sessions of one core share: origins, sites, TLS, and memory to use again.
 
 use crate::{
-    connection::TlsConfigs,
-    options::{HttpDefaults, SessionOptions},
+    connection::{Http2Connections, Pool, SharedPool, TlsConfigs},
+    error::HttpError,
+    options::{HttpDefaults, PoolChoice, SessionOptions},
     request::{Parts, Spare},
-    site::{Origin, Site},
+    site::{Origin, Proxy, Site},
 };
 use bytes::{Bytes, BytesMut};
 use hatchery_core::shard::Shard;
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
-use std::{
-    cell::{Cell, RefCell},
-    fmt,
-    rc::Rc,
-};
+use std::{cell::RefCell, fmt, rc::Rc};
 
 /// Origins and sites kept. A scenario has a few; one that makes them from data must not fill the
 /// memory.
 const SITES_MAX: usize = 1024;
+
+/// Shared pools known by their options. A program has one or two sets of options; one that makes
+/// them from data must not fill the memory.
+const SHARED_MAX: usize = 64;
 
 /// Header maps kept to be used again: about as many as are held by responses at a time.
 const SPARE_HEADERS_MAX: usize = 256;
@@ -40,7 +41,17 @@ pub(crate) struct Local {
     spare_headers: RefCell<Vec<HeaderMap>>,
     kept_bytes: RefCell<BytesMut>,
     pub(crate) spare_requests: Rc<Spare>,
-    n_sessions: Cell<usize>,
+    proxies: RefCell<FxHashMap<Box<str>, Rc<Proxy>>>,
+    shared: RefCell<Vec<Shared>>,
+    /// Which source address comes first: cores begin at different ones.
+    pub(crate) first_turn: usize,
+}
+
+/// What sessions with equal options share.
+struct Shared {
+    options: Rc<SessionOptions>,
+    pool: Rc<SharedPool>,
+    http2: Option<Rc<Http2Connections>>,
 }
 
 impl Local {
@@ -54,8 +65,8 @@ impl Local {
         })
     }
 
-    /// One whose first session is number `turn`.
-    pub(crate) fn new(options: SessionOptions, turn: usize) -> Local {
+    /// One whose first session has this turn.
+    pub(crate) fn new(options: SessionOptions, first_turn: usize) -> Local {
         Local {
             options: Rc::new(options),
             tls: TlsConfigs::default(),
@@ -65,13 +76,49 @@ impl Local {
             spare_headers: RefCell::default(),
             kept_bytes: RefCell::default(),
             spare_requests: Rc::default(),
-            n_sessions: Cell::new(turn),
+            proxies: RefCell::default(),
+            shared: RefCell::default(),
+            first_turn,
         }
     }
 
-    /// Counts a session.
-    pub(crate) fn next_turn(&self) -> usize {
-        self.n_sessions.replace(self.n_sessions.get().wrapping_add(1))
+    /// Where a session with these options gets its connections from, and those over HTTP/2.
+    pub(crate) fn pool(
+        &self,
+        options: &Rc<SessionOptions>,
+    ) -> (Pool, Option<Rc<Http2Connections>>) {
+        let PoolChoice::PerCore { connections_max } = options.pool else {
+            return (Pool::Own(RefCell::default()), Http2Connections::new(options));
+        };
+        let mut shared = self.shared.borrow_mut();
+        if let Some(known) = shared.iter().find(|known| known.options == *options) {
+            return (Pool::Shared(Rc::clone(&known.pool)), known.http2.clone());
+        }
+        let pool = Rc::new(SharedPool::new(connections_max, self.first_turn));
+        let http2 = Http2Connections::new(options);
+        if shared.len() >= SHARED_MAX {
+            // Those in use live on, with the sessions that they have.
+            shared.remove(0);
+        }
+        let options = Rc::clone(options);
+        shared.push(Shared { options, pool: Rc::clone(&pool), http2: http2.clone() });
+        (Pool::Shared(pool), http2)
+    }
+
+    /// The proxy of a URL. Connections are told apart by their proxy's address.
+    pub(crate) fn proxy(&self, url: &str) -> Result<Rc<Proxy>, HttpError> {
+        let mut proxies = self.proxies.borrow_mut();
+        if let Some(known) = proxies.get(url) {
+            return Ok(Rc::clone(known));
+        }
+        let proxy = Rc::new(Proxy::parse(url)?);
+        if proxies.len() >= SITES_MAX {
+            proxies.retain(|_, known| Rc::strong_count(known) > 1);
+        }
+        if proxies.len() < SITES_MAX {
+            proxies.insert(url.into(), Rc::clone(&proxy));
+        }
+        Ok(proxy)
     }
 
     /// The site of a base URL.

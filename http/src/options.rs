@@ -1,25 +1,49 @@
 //! How a session connects.
 
+use crate::proxies::Proxies;
 use hatchery_core::{net::Target, ring::SocketOptions};
 use std::{net::IpAddr, path::PathBuf};
 
+/// Whose connections are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolChoice {
+    /// Each user has connections of its own, as browsers have, and Locust's users.
+    #[default]
+    PerUser,
+    /// The users of a core share connections, as behind a gateway. Only sessions with equal options
+    /// share.
+    PerCore {
+        /// Connections that one core may have to one origin; 0 is no limit. A user that finds none
+        /// free waits, first come first served, and its waiting is part of its response time.
+        connections_max: u32,
+    },
+}
+
 /// Options of a session, for all its requests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOptions {
-    /// Whether a connection serves more than one request (the default). Without, each request
-    /// opens its own and says `Connection: close`.
-    pub keep_alive: bool,
-    /// Whether a server's certificate is verified (the default). `--insecure` turns it off.
+    /// How many requests a connection serves; the last one says `Connection: close`. 0, the
+    /// default, is no limit, 1 a new connection for each request. `--requests-per-connection`.
+    pub requests_per_connection: u32,
+    /// Whose the connections are. `--shared-pool`.
+    pub pool: PoolChoice,
+    /// Through which proxies requests go. Locust's `proxies`. `--proxy`.
+    pub proxies: Proxies,
+    /// Whether a server's certificate is verified (the default). Locust's `verify`. `--insecure`
+    /// turns it off.
     pub verify: bool,
     /// A PEM file with the certificates to trust instead of the system's. Locust's `verify` with a
-    /// path.
+    /// path. `--cacert`.
     pub ca_file: Option<PathBuf>,
     /// PEM files with a client certificate and its key, which may be the same. Locust's `cert`.
+    /// `--cert` and `--key`.
     pub client_cert: Option<(PathBuf, PathBuf)>,
     /// Whether connections are closed with RST, which leaves no TIME_WAIT behind, instead of FIN.
+    /// `--reset-on-close`.
     pub reset_on_close: bool,
-    /// Local addresses to connect from, which the sessions of a core take in turn: each has ports
-    /// of its own, so that one host opens more connections than one address allows.
+    /// Local addresses to connect from. Each has ports of its own to every destination, so that one
+    /// host opens more connections than one address allows. A user keeps its address; with a
+    /// shared pool a connection has one. They are taken in turn, per core and site. `--source-ip`.
     pub sources: Vec<IpAddr>,
     /// Addresses that take the place of names: host, port, and where to connect instead. The
     /// `Host` header and TLS keep the name. `--resolve`.
@@ -55,7 +79,9 @@ const BODY_BYTES_MAX: u64 = 256 << 20;
 impl Default for SessionOptions {
     fn default() -> SessionOptions {
         SessionOptions {
-            keep_alive: true,
+            requests_per_connection: 0,
+            pool: PoolChoice::PerUser,
+            proxies: Proxies::default(),
             verify: true,
             ca_file: None,
             client_cert: None,
@@ -79,7 +105,7 @@ impl SessionOptions {
         Some(Target::Host { host: ip.to_string().into(), port: *port })
     }
 
-    /// How the sockets of a core's session are set up; `turn` counts the sessions.
+    /// How a socket is set up; `turn` says which source address it has.
     pub(crate) fn socket(&self, turn: usize) -> SocketOptions {
         let source = match self.sources.len() {
             0 => None,

@@ -1,15 +1,15 @@
 //! A simulated user's HTTP client.
 
 use crate::{
-    connection::{Connection, Http2Connections, Pool},
+    connection::{Http2Connections, Lease, Pool, Route},
     cookies::Cookies,
     error::HttpError,
     local::Local,
     options::SessionOptions,
-    request::{Challenge, RequestBuilder},
-    site::{Origin, Site},
+    request::{Challenge, ProxyChoice, RequestBuilder},
+    site::{Origin, Proxy, Site},
 };
-use hatchery_core::{events::RequestContext, ring::SocketOptions, shard::Shard, user::Spawn};
+use hatchery_core::{events::RequestContext, shard::Shard, user::Spawn};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rustls::ClientConfig;
 use std::{
@@ -38,11 +38,12 @@ pub(crate) struct Inner {
     pub(crate) local: Rc<Local>,
     pub(crate) site: Rc<Site>,
     pub(crate) options: Rc<SessionOptions>,
-    pub(crate) socket: SocketOptions,
+    /// Which source address its own connections have.
+    pub(crate) turn: usize,
     pub(crate) cookies: Cookies,
-    pool: RefCell<Pool>,
+    pub(crate) pool: Pool,
     /// `None` if HTTP/1.1 alone is spoken.
-    pub(crate) http2: Option<Box<Http2Connections>>,
+    pub(crate) http2: Option<Rc<Http2Connections>>,
     headers: RefCell<Option<Box<HeaderMap>>>,
     tls: OnceCell<Arc<ClientConfig>>,
     /// What a server last wanted to have answered by Digest authentication.
@@ -98,15 +99,17 @@ impl HttpSession {
     ) -> HttpSession {
         let local = Local::of(shard);
         let options = options.unwrap_or_else(|| Rc::clone(&local.options));
+        let site = local.site(base_url);
+        let (pool, http2) = local.pool(&options);
         HttpSession(Rc::new(Inner {
             shard: Rc::clone(shard),
-            site: local.site(base_url),
-            socket: options.socket(local.next_turn()),
-            http2: Http2Connections::new(options.http_version),
+            turn: site.turns.take(),
+            site,
+            pool,
+            http2,
             options,
             local,
             cookies: Cookies::default(),
-            pool: RefCell::default(),
             headers: RefCell::default(),
             tls: OnceCell::new(),
             challenge: RefCell::default(),
@@ -229,10 +232,12 @@ impl HttpSession {
         self.0.cookies.clear();
     }
 
-    /// Closes the idle connections; the next request opens a new one.
+    /// Closes the idle connections; the next request opens a new one. Those of a shared pool stay:
+    /// others use them too.
     pub fn close(&self) {
-        self.0.pool.borrow_mut().clear();
-        if let Some(http2) = &self.0.http2 {
+        self.0.pool.clear();
+        let http2 = self.0.http2.as_ref();
+        if let Some(http2) = http2.filter(|_| !self.0.pool.is_shared()) {
             http2.clear();
         }
     }
@@ -266,6 +271,12 @@ impl Drop for Renamed {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.site.turns.give_back(self.turn);
+    }
+}
+
 impl Inner {
     #[inline]
     pub(crate) fn request_name(&self) -> Option<Cow<'static, str>> {
@@ -287,14 +298,39 @@ impl Inner {
         context
     }
 
-    pub(crate) fn take_idle(&self, origin: &Rc<Origin>) -> Option<Connection> {
-        self.pool.borrow_mut().take(origin)
+    /// The way to an origin: directly, unless the request or the session names a proxy.
+    #[inline]
+    pub(crate) fn route(
+        &self,
+        own: Option<&ProxyChoice>,
+        origin: &Rc<Origin>,
+    ) -> Result<Route, HttpError> {
+        let proxy = match own {
+            None if self.options.proxies.is_empty() => None,
+            own => self.proxy(own, origin)?,
+        };
+        Ok(Route { origin: Rc::clone(origin), proxy })
     }
 
-    pub(crate) fn give_back(&self, origin: &Rc<Origin>, connection: Connection) {
-        if self.options.keep_alive {
-            self.pool.borrow_mut().give_back(origin, connection);
-        }
+    #[cold]
+    fn proxy(
+        &self,
+        own: Option<&ProxyChoice>,
+        origin: &Origin,
+    ) -> Result<Option<Rc<Proxy>>, HttpError> {
+        let url = match own {
+            _ if origin.is_unix() => None,
+            Some(ProxyChoice::Direct) => None,
+            Some(ProxyChoice::Through(url)) => Some(&**url),
+            None => self.options.proxies.select(origin),
+        };
+        url.map(|url| self.local.proxy(url)).transpose()
+    }
+
+    /// Keeps a connection, of which a response has been read, for the next request.
+    #[inline]
+    pub(crate) fn give_back(&self, lease: Lease) -> Result<(), HttpError> {
+        self.pool.give_back(lease, self.options.requests_per_connection)
     }
 
     /// Whether the session has headers of its own.

@@ -1,5 +1,6 @@
 //! What can be typed. A flag's doc comment is its help.
 
+use super::http;
 use clap::Args;
 use hatchery_actors::shape::Plan;
 use hatchery_core::{placement::CoreChoice, run_time::parse_timespan};
@@ -112,8 +113,8 @@ pub(crate) struct HttpFlags {
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
 
-    /// Open a new connection for each request
-    #[arg(long)]
+    /// Open a new connection for each request, as --requests-per-connection 1 does
+    #[arg(long, conflicts_with = "requests_per_connection")]
     pub(crate) no_keepalive: bool,
 
     /// Speak HTTP/2 over TLS with servers that offer it, and HTTP/1.1 with the others
@@ -123,6 +124,45 @@ pub(crate) struct HttpFlags {
     /// Speak HTTP/2 without asking, over TLS and over plain TCP (h2c)
     #[arg(long)]
     pub(crate) http2_prior_knowledge: bool,
+
+    /// Close a connection after so many requests [default: 0, no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_connection: Option<u32>,
+
+    /// Close connections with RST, which leaves no TIME_WAIT behind, instead of FIN
+    #[arg(long)]
+    pub(crate) reset_on_close: bool,
+
+    /// Share connections among the users of a core, up to N per core and origin [default of N: 0,
+    /// no limit]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub(crate) shared_pool: Option<u32>,
+
+    /// Send requests through an HTTP proxy, http://user:password@host:port; those of a kind only
+    /// with https=, http= or https://shop.test= before it, directly with none; may be repeated
+    #[arg(long = "proxy", value_name = "[FOR=]URL", value_parser = http::proxy)]
+    pub(crate) proxies: Vec<http::ProxyFlag>,
+
+    /// Local addresses to connect from, each with ports of its own: a list of addresses and networks
+    /// such as 10.0.0.5,10.0.1.0/28
+    #[arg(long, value_name = "ADDRESSES", value_parser = http::sources)]
+    pub(crate) source_ip: Option<http::Sources>,
+
+    /// Connect to this address instead of the host's; may be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = http::resolve)]
+    pub(crate) resolve: Vec<http::Resolve>,
+
+    /// PEM file with the certificates to trust instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// PEM file with a client certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// PEM file with its key [default: the file of --cert]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
 
     /// Speak HTTP/1.1 by hyper instead of the lean path, to compare the two
     #[arg(long)]

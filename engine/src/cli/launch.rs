@@ -15,7 +15,6 @@ use hatchery_core::{
     placement::{self, CoreChoice},
     user::{Class, TagFilter},
 };
-use hatchery_http::HttpVersion;
 use std::net::{Ipv4Addr, SocketAddr};
 use tracing::{info, warn};
 
@@ -74,14 +73,7 @@ pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
     environment.seed = flags.seed.unwrap_or(environment.seed);
     environment.exit_code_on_error = flags.exit_code_on_error;
     environment.spin |= flags.spin;
-    environment.http.verify &= !flags.http.insecure;
-    environment.http.keep_alive &= !flags.http.no_keepalive;
-    if flags.http.http2_prior_knowledge {
-        environment.http.http_version = HttpVersion::Http2PriorKnowledge;
-    } else if flags.http.http2 {
-        environment.http.http_version = HttpVersion::Http2;
-    }
-    environment.http.lean &= !flags.http.hyper;
+    flags.http.apply(&mut environment.http);
     set_tags(environment, &flags.tags, &flags.exclude_tags);
     if flags.equal_weights {
         let classes = environment.classes.drain(..).map(Class::with_equal_weights);

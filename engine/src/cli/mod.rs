@@ -2,6 +2,7 @@
 
 mod complaint;
 mod flags;
+mod http;
 mod launch;
 mod listing;
 mod logging;

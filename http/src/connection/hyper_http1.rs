@@ -1,6 +1,6 @@
 //! HTTP/1.1 by hyper, driven by the request that uses the connection.
 
-use super::{Head, HeadBody, wire::Wire};
+use super::{Head, HeadBody, Rest, wire::Wire};
 use crate::{
     error::{HttpError, Phase},
     request::{Deadline, ReqBody},
@@ -28,11 +28,19 @@ pub(crate) struct HyperConnection {
     sender: SendRequest<ReqBody>,
     /// `None` once it has ended.
     driver: Option<http1::Connection<Wire, ReqBody>>,
-    /// Why the driver ended, if not in an orderly way.
-    error: Option<hyper::Error>,
+    end: End,
     wire: Wire,
     /// Whether the last request's body is made while it is sent, and may outlast its response.
     is_uploading: bool,
+}
+
+/// How a connection's driver ended.
+#[derive(Default)]
+struct End {
+    /// Why, if not in an orderly way.
+    error: Option<hyper::Error>,
+    /// Whether bytes were left that belong to no response.
+    has_surplus: bool,
 }
 
 impl HyperConnection {
@@ -40,11 +48,22 @@ impl HyperConnection {
         let (sender, driver) = http1::handshake(wire.clone())
             .await
             .expect("hyper does no I/O before the first request");
-        HyperConnection { sender, driver: Some(driver), error: None, wire, is_uploading: false }
+        let end = End::default();
+        HyperConnection { sender, driver: Some(driver), end, wire, is_uploading: false }
     }
 
     pub(super) fn is_reusable(&self) -> bool {
         self.driver.is_some() && self.sender.is_ready() && self.wire.is_idle()
+    }
+
+    pub(super) fn rest(&mut self) -> Rest {
+        // Nobody may have driven it since the response's end, and only hyper sees what it has read.
+        drive(&mut self.driver, &mut self.end, &mut Context::from_waker(Waker::noop()));
+        match () {
+            () if self.end.has_surplus => Rest::Surplus,
+            () if self.is_reusable() => Rest::Reusable,
+            () => Rest::Spent,
+        }
     }
 
     pub(super) fn n_read(&self) -> u64 {
@@ -70,8 +89,8 @@ impl HyperConnection {
             self.is_uploading = true;
         }
         let response = self.sender.send_request(request);
-        let HyperConnection { driver, error, wire, .. } = self;
-        Sending { response, driver, error, wire, deadline }
+        let HyperConnection { driver, end, wire, .. } = self;
+        Sending { response, driver, end, wire, deadline }
     }
 
     pub(super) async fn next_piece(
@@ -82,7 +101,7 @@ impl HyperConnection {
         let HeadBody::Hyper(incoming) = &mut head.body else {
             unreachable!("a head of this connection has a body of this connection")
         };
-        let HyperConnection { driver, error, wire, .. } = self;
+        let HyperConnection { driver, end, wire, .. } = self;
         let mut round = |noop: &mut Context<'_>| {
             // Trailers are read and dropped.
             let mut poll_body = |noop: &mut Context<'_>| loop {
@@ -99,12 +118,12 @@ impl HyperConnection {
             if let Poll::Ready(piece) = poll_body(noop) {
                 return Poll::Ready(piece);
             }
-            drive(driver, error, noop);
+            drive(driver, end, noop);
             poll_body(noop)
         };
         let piece = poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round))
             .await?
-            .map_err(|own| HttpError::hyper(error.as_ref().unwrap_or(&own), Phase::Reading))?;
+            .map_err(|own| HttpError::hyper(end.error.as_ref().unwrap_or(&own), Phase::Reading))?;
         if self.is_uploading && piece.is_none() && head.status.is_success() {
             Box::pin(self.finish_upload(deadline)).await?;
         }
@@ -113,10 +132,10 @@ impl HyperConnection {
 
     /// Sends the rest of a body whose response is complete.
     async fn finish_upload(&mut self, deadline: &mut Deadline) -> Result<(), HttpError> {
-        let HyperConnection { sender, driver, error, wire, is_uploading } = self;
+        let HyperConnection { sender, driver, end, wire, is_uploading } = self;
         *is_uploading = false;
         let mut round = |noop: &mut Context<'_>| {
-            drive(driver, error, noop);
+            drive(driver, end, noop);
             if driver.is_none() || sender.is_ready() { Poll::Ready(()) } else { Poll::Pending }
         };
         poll_fn(|cx| rounds(wire, cx, deadline, Phase::Reading, &mut round)).await
@@ -130,7 +149,7 @@ pin_project! {
         #[pin]
         response: R,
         driver: &'c mut Option<http1::Connection<Wire, ReqBody>>,
-        error: &'c mut Option<hyper::Error>,
+        end: &'c mut End,
         wire: &'c Wire,
         deadline: &'c mut Deadline,
     }
@@ -145,7 +164,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let mut round = |noop: &mut Context<'_>| {
-            drive(this.driver, this.error, noop);
+            drive(this.driver, this.end, noop);
             this.response.as_mut().poll(noop)
         };
         let response = ready!(rounds(this.wire, cx, this.deadline, Phase::Waiting, &mut round))?;
@@ -166,15 +185,14 @@ where
 /// Polls the connection, which reads and writes as far as it gets.
 fn drive(
     driver: &mut Option<http1::Connection<Wire, ReqBody>>,
-    error: &mut Option<hyper::Error>,
+    end: &mut End,
     noop: &mut Context<'_>,
 ) {
-    if let Some(connection) = driver
-        && let Poll::Ready(end) = Pin::new(connection).poll(noop)
-    {
-        *error = end.err();
-        *driver = None;
-    }
+    let Some(connection) = driver else { return };
+    let Poll::Ready(ended) = Pin::new(connection).poll(noop) else { return };
+    end.error = ended.err();
+    let parts = driver.take().map(http1::Connection::into_parts);
+    end.has_surplus = parts.is_some_and(|parts| !parts.read_buf.is_empty());
 }
 
 /// Repeats `round` for as long as bytes move.

@@ -2,7 +2,7 @@
 
 mod upload;
 
-use super::{Head, HeadBody, RESERVED_BYTES_MAX, wire::Transport};
+use super::{Head, HeadBody, RESERVED_BYTES_MAX, Rest, wire::Transport};
 use crate::{
     error::{HttpError, Phase},
     lean::{self, Body, Malformed, Partial},
@@ -56,9 +56,21 @@ impl LeanConnection {
         }
     }
 
+    /// What carries its bytes, those among them that nobody has read.
+    pub(super) fn into_transport(self) -> Transport {
+        self.transport
+    }
+
     pub(super) fn is_reusable(&mut self) -> bool {
-        let stream = self.transport.stream();
-        self.is_ready && !stream.has_ended() && !stream.has_unread()
+        self.is_ready && !self.transport.has_unread() && !self.transport.has_ended()
+    }
+
+    pub(super) fn rest(&mut self) -> Rest {
+        match () {
+            () if self.transport.has_unread() => Rest::Surplus,
+            () if self.is_ready && !self.transport.has_ended() => Rest::Reusable,
+            () => Rest::Spent,
+        }
     }
 
     pub(super) fn n_read(&self) -> u64 {

@@ -4,10 +4,14 @@ mod head;
 mod http2;
 mod hyper_http1;
 mod lean;
+mod lease;
 mod open;
 mod pool;
+mod route;
+mod shared;
 mod tls;
 mod tls_config;
+mod tunnel;
 mod wire;
 
 use crate::{error::HttpError, request::Deadline};
@@ -17,8 +21,11 @@ use head::HeadBody;
 pub(crate) use http2::{Http2Connections, Http2Stream};
 pub(crate) use hyper_http1::HyperConnection;
 pub(crate) use lean::LeanConnection;
-pub(crate) use open::open;
+pub(crate) use lease::Lease;
+pub(crate) use open::{obtain, renew};
 pub(crate) use pool::Pool;
+pub(crate) use route::Route;
+pub(crate) use shared::SharedPool;
 pub(crate) use tls_config::TlsConfigs;
 pub(crate) use wire::Wire;
 
@@ -36,6 +43,17 @@ pub(crate) enum Connection {
     Http2(Box<Http2Stream>),
 }
 
+/// What a connection is good for after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// The next request.
+    Reusable,
+    /// Nothing: it is closed, or is to be.
+    Spent,
+    /// Nothing: the server has sent more than its response, which cannot be told from the next one.
+    Surplus,
+}
+
 impl Connection {
     /// Whether it can take a request now.
     pub(crate) fn is_reusable(&mut self) -> bool {
@@ -44,6 +62,15 @@ impl Connection {
             Connection::Hyper(connection) => connection.is_reusable(),
             // The session keeps what it is a part of.
             Connection::Http2(_) => false,
+        }
+    }
+
+    /// What is left of it, now that a response has ended.
+    pub(crate) fn rest(&mut self) -> Rest {
+        match self {
+            Connection::Lean(connection) => connection.rest(),
+            Connection::Hyper(connection) => connection.rest(),
+            Connection::Http2(_) => Rest::Spent,
         }
     }
 

@@ -1,29 +1,109 @@
-//! Making a connection.
+//! Getting a connection where none is idle: waiting for one, or making one.
 
 use super::{
-    Connection, HyperConnection, LeanConnection,
+    Connection, HyperConnection, LeanConnection, Lease, Pool, Route,
+    shared::{Given, Slot},
     tls::Tls,
+    tunnel::tunnel,
     wire::{Transport, Wire},
 };
-use crate::{error::HttpError, session::Inner, site::Origin};
+use crate::{
+    error::{HttpError, Phase},
+    request::Deadline,
+    session::Inner,
+};
 use hatchery_core::net;
-use std::rc::Rc;
 
-/// Connects to an origin; over HTTP/2 most often by the connection that is there.
-pub(crate) async fn open(session: &Inner, origin: &Rc<Origin>) -> Result<Connection, HttpError> {
-    match &session.http2 {
-        Some(http2) if http2.may_serve(origin) => http2.open(session, origin).await,
-        _ => over(session, transport(session, origin).await?).await,
+/// A connection for a route, of which none is idle.
+pub(crate) async fn obtain(
+    session: &Inner,
+    route: &Route,
+    deadline: &mut Deadline,
+) -> Result<Lease, HttpError> {
+    if let Some(http2) = session.http2.as_ref().filter(|http2| http2.may_serve(route)) {
+        let opened = deadline.connecting(http2.open(session, route)).await?;
+        // Those that turn out to speak HTTP/1.1 have no place in a shared pool; all later ones do.
+        if let Some(connection) = opened {
+            return Ok(Lease::new(connection, route.clone(), None));
+        }
+    }
+    let slot = match &session.pool {
+        Pool::Own(_) => None,
+        Pool::Shared(pool) => {
+            match deadline.within(pool.lane(route).wait(), Phase::Queued).await? {
+                Given::Slot(slot) => Some(slot),
+                // It may have been closed since it was handed over.
+                Given::Idle(mut lease) => match lease.connection.is_reusable() {
+                    true => return Ok(lease),
+                    false => return replace(session, lease, deadline).await,
+                },
+            }
+        }
+    };
+    connect(session, route, slot, deadline).await
+}
+
+/// A new connection in the place of one that is of no use any more.
+pub(crate) async fn renew(
+    session: &Inner,
+    lease: Lease,
+    deadline: &mut Deadline,
+) -> Result<Lease, HttpError> {
+    match &lease.connection {
+        Connection::Http2(_) => {
+            let Lease { connection, route, .. } = lease;
+            drop(connection);
+            obtain(session, &route, deadline).await
+        }
+        _ => replace(session, lease, deadline).await,
     }
 }
 
+async fn replace(
+    session: &Inner,
+    lease: Lease,
+    deadline: &mut Deadline,
+) -> Result<Lease, HttpError> {
+    let Lease { connection, route, slot, .. } = lease;
+    drop(connection);
+    connect(session, &route, slot, deadline).await
+}
+
+async fn connect(
+    session: &Inner,
+    route: &Route,
+    slot: Option<Slot>,
+    deadline: &mut Deadline,
+) -> Result<Lease, HttpError> {
+    let turn = slot.as_ref().map_or(session.turn, |slot| slot.turn);
+    let opening = async { over(session, transport(session, route, turn).await?).await };
+    let connection = deadline.connecting(opening).await?;
+    Ok(Lease::new(connection, route.clone(), slot))
+}
+
 /// A connected socket, with TLS if the origin wants it.
-pub(super) async fn transport(session: &Inner, origin: &Origin) -> Result<Transport, HttpError> {
-    let resolved = session.options.resolved(&origin.target);
-    let target = resolved.as_ref().unwrap_or(&origin.target);
-    let stream = net::connect(&session.shard, target, &session.socket)
-        .await
-        .map_err(|error| HttpError::connect(&error))?;
+pub(super) async fn transport(
+    session: &Inner,
+    route: &Route,
+    turn: usize,
+) -> Result<Transport, HttpError> {
+    let Route { origin, proxy } = route;
+    let options = &session.options;
+    let first = proxy.as_ref().map_or(&origin.target, |proxy| &proxy.target);
+    let resolved = options.resolved(first);
+    let first = resolved.as_ref().unwrap_or(first);
+    let connected = net::connect(&session.shard, first, &options.socket(turn)).await;
+    let connected = connected.map_err(|error| HttpError::connect(&error));
+    let stream = match proxy {
+        None => connected?,
+        Some(proxy) => {
+            let stream = connected.map_err(|error| HttpError::proxy(&proxy.text, error))?;
+            match origin.tls {
+                Some(_) => tunnel(&session.local, proxy, &origin.target, stream).await?,
+                None => stream,
+            }
+        }
+    };
     match &origin.tls {
         None => Ok(Transport::Plain(stream)),
         Some(name) => {

@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, IoSlice, Write},
     mem,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 /// Plaintext that is encrypted ahead of the socket: four records.
@@ -87,6 +87,33 @@ impl Tls {
             None => Poll::Ready(Ok(false)),
             Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Ready(Ok(true)),
             Some(result) => Poll::Ready(result.map(|()| true)),
+        }
+    }
+
+    /// Whether the server has closed, or broken the rules of TLS.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.stream.has_ended()
+            || match self.session.reader().fill_buf() {
+                Ok(bytes) => bytes.is_empty(),
+                Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            }
+    }
+
+    /// Whether there is plaintext that nobody has read. Records without any, such as tickets to
+    /// resume the session with, are taken in.
+    pub(super) fn has_unread(&mut self) -> bool {
+        let mut noop = Context::from_waker(Waker::noop());
+        loop {
+            match self.session.reader().fill_buf() {
+                Ok(bytes) => return !bytes.is_empty(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return false,
+            }
+            if !self.stream.has_unread()
+                || !matches!(self.poll_receive(&mut noop), Poll::Ready(Ok(true)))
+            {
+                return false;
+            }
         }
     }
 

@@ -120,6 +120,9 @@ fn roots_of(path: &Path) -> Result<RootCertStore, HttpError> {
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|error| HttpError::tls(&error))?;
     }
+    if roots.is_empty() {
+        return Err(HttpError::tls(&format_args!("read {}: no certificate in it", path.display())));
+    }
     Ok(roots)
 }
 

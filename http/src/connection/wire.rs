@@ -41,6 +41,24 @@ impl Transport {
         matches!(self, Transport::Tls(tls) if tls.has_agreed_on_http2())
     }
 
+    /// Whether the peer has closed, as far as is known.
+    #[inline]
+    pub(super) fn has_ended(&mut self) -> bool {
+        match self {
+            Transport::Plain(stream) => stream.has_ended(),
+            Transport::Tls(tls) => tls.has_ended(),
+        }
+    }
+
+    /// Whether there are bytes that nobody has read.
+    #[inline]
+    pub(super) fn has_unread(&mut self) -> bool {
+        match self {
+            Transport::Plain(stream) => stream.has_unread(),
+            Transport::Tls(tls) => tls.has_unread(),
+        }
+    }
+
     /// Shows the bytes received next to `read`, which says how many it took; `None` at the end.
     pub(super) fn poll_read_with<R>(
         &mut self,
@@ -190,8 +208,7 @@ impl Wire {
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         let inner = &mut *self.0.borrow_mut();
-        let stream = inner.transport.stream();
-        !stream.has_ended() && !stream.has_unread()
+        !inner.transport.has_unread() && !inner.transport.has_ended()
     }
 
     /// Says that a large body is to come, or has come.

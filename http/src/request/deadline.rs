@@ -49,6 +49,26 @@ impl Deadline {
         Deadline(Some(Box::new(Timers { shard: Rc::clone(shard), limits, total, read: None })))
     }
 
+    /// No limit at all.
+    pub(crate) fn none() -> Deadline {
+        Deadline(None)
+    }
+
+    /// Waits for as long as the whole request may take.
+    pub(crate) async fn within<T>(
+        &mut self,
+        wait: impl Future<Output = T>,
+        phase: Phase,
+    ) -> Result<T, HttpError> {
+        let Some(timers) = &mut self.0 else { return Ok(wait.await) };
+        let mut wait = pin!(wait);
+        poll_fn(|cx| match wait.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => timers.poll_total(cx, phase).map(Err),
+        })
+        .await
+    }
+
     /// Waits for a connection.
     pub(crate) async fn connecting<T>(
         &mut self,

@@ -5,18 +5,18 @@ use super::{
     parts::Parts, write::write,
 };
 use crate::{
-    connection::{Connection, Head, RESERVED_BYTES_MAX, open},
+    connection::{Connection, Head, Lease, RESERVED_BYTES_MAX, obtain, renew},
     error::HttpError,
     response::{ACCEPTED_CODINGS, decode},
     session::Inner,
-    site::{AGENT, Origin},
+    site::{AGENT, Proxy},
 };
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{
         ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE,
-        Entry, HOST, USER_AGENT,
+        Entry, HOST, PROXY_AUTHORIZATION, USER_AGENT,
     },
 };
 use hyper::Request;
@@ -27,7 +27,7 @@ const BULK_BYTES: u64 = 64 * 1024;
 
 /// A response of which the head is there.
 pub(super) struct Answered {
-    pub(super) connection: Connection,
+    pub(super) lease: Lease,
     pub(super) head: Head,
     /// When its head came, in shard nanoseconds.
     pub(super) head_ns: u64,
@@ -43,25 +43,23 @@ pub(super) async fn exchange(
     hop: &Hop,
     deadline: &mut Deadline,
 ) -> Result<Answered, HttpError> {
-    let origin = &hop.target.origin;
-    let mut idle = match session.options.keep_alive {
-        true => session.take_idle(origin),
-        false => None,
+    let route = session.route(parts.proxy.as_ref(), &hop.target.origin)?;
+    let mut lease = match session.pool.take(&route) {
+        Some(lease) => lease,
+        // Boxed, because it is rare and its future is large.
+        None => Box::pin(obtain(session, &route, deadline)).await?,
     };
     let mut is_second = false;
     loop {
-        let is_reused = idle.is_some();
-        let mut connection = match idle.take() {
-            Some(connection) => connection,
-            // Boxed, because it is rare and its future is large.
-            None => deadline.connecting(Box::pin(open(session, origin))).await?,
-        };
-        let n_read = connection.n_read();
+        let is_reused = lease.is_reused();
+        let is_last = lease.begin(session.options.requests_per_connection);
+        let way = Way { forwarder: route.forwarder(), is_last };
+        let n_read = lease.connection.n_read();
         deadline.restart_read();
-        let sent = match &mut connection {
+        let sent = match &mut lease.connection {
             Connection::Lean(connection) => {
                 let is_head = hop.method == Method::HEAD;
-                let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop);
+                let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop, &way);
                 match hop.stream(parts) {
                     None => connection.send(is_head, write, deadline).await,
                     Some(stream) => {
@@ -71,10 +69,10 @@ pub(super) async fn exchange(
                 }
             }
             Connection::Hyper(connection) => {
-                connection.send(request(session, parts, hop)?, deadline).await
+                connection.send(request(session, parts, hop, &way)?, deadline).await
             }
             Connection::Http2(stream) => {
-                let request = http2_request(session, parts, hop, stream);
+                let request = http2_request(session, parts, hop, &way, stream);
                 let body = match hop.stream(parts) {
                     None => ReqBody::from(hop.body.clone()),
                     Some(stream) => ReqBody::streamed(stream.open()?),
@@ -83,23 +81,44 @@ pub(super) async fn exchange(
             }
         };
         match sent {
+            // On to a new one.
+            Ok(head)
+                if is_reused
+                    && is_told_late(&head)
+                    && hop.stream(parts).is_none_or(BodyStream::is_unsent) => {}
             Ok(head) => {
                 let head_ns = session.shard.now_ns();
-                return Ok(Answered { connection, head, head_ns });
+                return Ok(Answered { lease, head, head_ns });
             }
-            // On to a new one.
             Err(error) if !hop.stream(parts).is_none_or(BodyStream::is_unsent) => {
                 return Err(error);
             }
-            Err(error) if is_reused && error.is_closed() && connection.n_read() == n_read => {}
-            Err(error) => match &connection {
+            Err(error) if is_reused && error.is_closed() && lease.connection.n_read() == n_read => {
+            }
+            Err(error) => match &lease.connection {
                 Connection::Http2(stream) if !is_second && stream.may_send_again(&error) => {
                     is_second = true;
                 }
                 _ => return Err(error),
             },
         }
+        lease = Box::pin(renew(session, lease, deadline)).await?;
     }
+}
+
+/// What the way to the origin adds to a request.
+pub(super) struct Way<'a> {
+    /// A proxy that is to pass it on.
+    pub(super) forwarder: Option<&'a Proxy>,
+    /// Whether the connection serves no other after it.
+    pub(super) is_last: bool,
+}
+
+/// Whether a response was not meant for the request: some servers say 408 on an idle connection
+/// before they close it, and it may be read by whoever is the next to use the connection.
+fn is_told_late(head: &Head) -> bool {
+    let closes = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+    head.status == StatusCode::REQUEST_TIMEOUT && head.headers.get(CONNECTION).is_some_and(closes)
 }
 
 impl Answered {
@@ -107,10 +126,10 @@ impl Answered {
     pub(super) async fn finish(
         self,
         session: &Inner,
-        origin: &Rc<Origin>,
         deadline: &mut Deadline,
     ) -> Result<(Head, Bytes, u64), HttpError> {
-        let Answered { mut connection, mut head, head_ns } = self;
+        let Answered { mut lease, mut head, head_ns } = self;
+        let connection = &mut lease.connection;
         let n_steps = connection.n_steps();
         let length = head.body_length();
         let limit = session.options.body_bytes_max;
@@ -121,9 +140,9 @@ impl Answered {
         if bulk {
             connection.expect_bulk(true);
         }
-        let body = match &mut connection {
+        let body = match connection {
             Connection::Lean(connection) => connection.body(&mut head, limit, deadline).await?,
-            _ => collect(&mut connection, &mut head, limit, deadline).await?,
+            _ => collect(connection, &mut head, limit, deadline).await?,
         };
         if bulk {
             connection.expect_bulk(false);
@@ -133,7 +152,7 @@ impl Answered {
             true => head_ns,
             false => session.shard.now_ns(),
         };
-        session.give_back(origin, connection);
+        session.give_back(lease)?;
         // Not part of the response time: it is this core's work, not the server's.
         let body = if head.is_encoded { decode(&head.headers, body, limit)? } else { body };
         Ok((head, body, end_ns))
@@ -169,19 +188,27 @@ async fn collect(
     Ok(body.freeze())
 }
 
-fn request(session: &Inner, parts: &Parts, hop: &Hop) -> Result<Request<ReqBody>, HttpError> {
+fn request(
+    session: &Inner,
+    parts: &Parts,
+    hop: &Hop,
+    way: &Way<'_>,
+) -> Result<Request<ReqBody>, HttpError> {
     let body = match hop.stream(parts) {
         None => ReqBody::from(hop.body.clone()),
         Some(stream) => ReqBody::streamed(stream.open()?),
     };
     let mut request = Request::new(body);
     *request.method_mut() = hop.method.clone();
-    *request.uri_mut() = hop.target.uri.clone();
-    *request.headers_mut() = headers(session, parts, hop);
+    *request.uri_mut() = match way.forwarder {
+        None => hop.target.uri.clone(),
+        Some(_) => hop.target.text().parse().expect("the URL of a target is one"),
+    };
+    *request.headers_mut() = headers(session, parts, hop, way);
     Ok(request)
 }
 
-pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
+pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> HeaderMap {
     let mut headers = session.local.spare_headers();
     headers.insert(HOST, hop.target.origin.host_header.clone());
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
@@ -211,8 +238,11 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop) -> HeaderMap {
     if !has_body && !matches!(hop.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
-    if !session.options.keep_alive {
+    if way.is_last {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(authorization) = way.forwarder.and_then(|proxy| proxy.authorization.as_ref()) {
+        headers.entry(PROXY_AUTHORIZATION).or_insert_with(|| authorization.clone());
     }
     if !hop.is_trusted {
         headers.remove(AUTHORIZATION);

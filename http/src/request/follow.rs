@@ -74,11 +74,10 @@ pub(super) async fn follow(
             let mut response =
                 Response::new(local, &hop.method, &hop.target, head, Bytes::new(), elapsed_ns);
             response.set_history(history);
-            let open = Some(Open::new(answered, Rc::clone(&hop.target.origin), deadline));
+            let open = Some(Open::new(answered, deadline));
             return Ok(Followed { response, end_ns, open });
         }
-        let finish = answered.finish(session, &hop.target.origin, &mut deadline);
-        let (mut head, body, end_ns) = finish.await?;
+        let (mut head, body, end_ns) = answered.finish(session, &mut deadline).await?;
         let mut response =
             Response::new(local, &hop.method, &hop.target, &mut head, body, elapsed_ns);
         let Some(next) = next else {

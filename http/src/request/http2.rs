@@ -1,6 +1,10 @@
 //! A request as HTTP/2 wants it: the same headers, but for those that speak of a connection.
 
-use super::{exchange::headers, follow::Hop, parts::Parts};
+use super::{
+    exchange::{Way, headers},
+    follow::Hop,
+    parts::Parts,
+};
 use crate::{connection::Http2Stream, session::Inner};
 use http::{
     HeaderName, HeaderValue, Request,
@@ -22,9 +26,10 @@ pub(super) fn http2_request(
     session: &Inner,
     parts: &Parts,
     hop: &Hop,
+    way: &Way<'_>,
     stream: &Http2Stream,
 ) -> Request<()> {
-    let mut headers = headers(session, parts, hop);
+    let mut headers = headers(session, parts, hop, way);
     let host = headers.remove(HOST).filter(|host| *host != hop.target.origin.host_header);
     for name in OF_CONNECTIONS {
         headers.remove(name);

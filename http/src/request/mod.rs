@@ -27,6 +27,6 @@ pub(crate) use follow::is_redirect;
 pub use mode::{Catching, Plain, Rest, Sending, Streaming};
 pub use multipart::Multipart;
 pub(crate) use open::Open;
-pub(crate) use parts::Parts;
+pub(crate) use parts::{Parts, ProxyChoice};
 pub(crate) use perform::{Finished, Sent};
 pub(crate) use pooled::Spare;

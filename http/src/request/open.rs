@@ -2,27 +2,24 @@
 
 use super::{deadline::Deadline, exchange::Answered};
 use crate::{
-    connection::{Connection, Head},
+    connection::{Head, Lease},
     error::HttpError,
     session::Inner,
-    site::Origin,
 };
 use bytes::Bytes;
-use std::rc::Rc;
 
 /// The rest of a streamed response. Dropping it closes the connection, or resets the stream.
 #[derive(Debug)]
 pub(crate) struct Open {
-    connection: Connection,
+    lease: Lease,
     head: Head,
-    origin: Rc<Origin>,
     deadline: Deadline,
 }
 
 impl Open {
-    pub(super) fn new(answered: Answered, origin: Rc<Origin>, deadline: Deadline) -> Open {
-        let Answered { connection, head, .. } = answered;
-        Open { connection, head, origin, deadline }
+    pub(super) fn new(answered: Answered, deadline: Deadline) -> Open {
+        let Answered { lease, head, .. } = answered;
+        Open { lease, head, deadline }
     }
 
     /// The length of the body, where the head tells it.
@@ -37,11 +34,14 @@ impl Open {
 
     /// The next piece, as it arrived.
     pub(crate) async fn next_piece(&mut self) -> Result<Option<Bytes>, HttpError> {
-        self.connection.next_piece(&mut self.head, &mut self.deadline).await
+        self.lease.connection.next_piece(&mut self.head, &mut self.deadline).await
     }
 
     /// The body has ended: the connection may serve the next request.
-    pub(crate) fn close(self, session: &Inner) {
-        session.give_back(&self.origin, self.connection);
+    ///
+    /// # Errors
+    /// When the server has sent more than this response.
+    pub(crate) fn close(self, session: &Inner) -> Result<(), HttpError> {
+        session.give_back(self.lease)
     }
 }

@@ -25,12 +25,22 @@ pub(crate) struct Parts {
     /// `name=value; name=value`.
     pub(crate) cookies: String,
     pub(crate) limits: Limits,
+    pub(crate) proxy: Option<ProxyChoice>,
     /// Unless set: for all methods but HEAD.
     pub(crate) allow_redirects: Option<bool>,
     /// For those who listen.
     pub(crate) context: RequestContext,
     /// Whether the body is read by the user, piece by piece.
     pub(crate) is_streamed: bool,
+}
+
+/// What a request says of proxies.
+#[derive(Debug)]
+pub(crate) enum ProxyChoice {
+    /// None.
+    Direct,
+    /// The one of this URL.
+    Through(Box<str>),
 }
 
 impl Parts {

@@ -1,6 +1,11 @@
 //! A request as bytes, for the lean connection.
 
-use super::{body_stream::BodyStream, exchange::headers, follow::Hop, parts::Parts};
+use super::{
+    body_stream::BodyStream,
+    exchange::{Way, headers},
+    follow::Hop,
+    parts::Parts,
+};
 use crate::{response::ACCEPTED_CODINGS, session::Inner};
 use http::{
     Method,
@@ -9,22 +14,31 @@ use http::{
 use std::io::Write;
 
 /// Puts a request into a buffer.
-pub(super) fn write(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop) {
+pub(super) fn write(
+    buffer: &mut Vec<u8>,
+    session: &Inner,
+    parts: &Parts,
+    hop: &Hop,
+    way: &Way<'_>,
+) {
     let body = hop.body.as_deref().unwrap_or_default();
     buffer.extend_from_slice(hop.method.as_str().as_bytes());
     buffer.push(b' ');
+    if way.forwarder.is_some() {
+        buffer.extend_from_slice(hop.target.origin.text.as_bytes());
+    }
     buffer.extend_from_slice(hop.target.path().as_bytes());
-    if is_plain(session, parts, hop) {
+    if is_plain(session, parts, hop, way) {
         write_plain(buffer, session, parts, hop, body);
     } else {
-        write_headers(buffer, session, parts, hop, body);
+        write_headers(buffer, session, parts, hop, way, body);
     }
     buffer.extend_from_slice(b"\r\n");
     buffer.extend_from_slice(body);
 }
 
 /// Whether all headers are known beforehand, but for the body's and the cookies.
-fn is_plain(session: &Inner, parts: &Parts, hop: &Hop) -> bool {
+fn is_plain(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> bool {
     parts.headers.is_empty()
         && parts.stream.is_none()
         && parts.authorization.is_none()
@@ -32,7 +46,8 @@ fn is_plain(session: &Inner, parts: &Parts, hop: &Hop) -> bool {
         && parts.cookies.is_empty()
         && hop.is_trusted
         && !hop.is_bare
-        && session.options.keep_alive
+        && !way.is_last
+        && way.forwarder.is_none()
         && !session.has_headers()
         && session.site.authorization().is_none()
 }
@@ -51,9 +66,16 @@ fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, 
     }
 }
 
-fn write_headers(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
+fn write_headers(
+    buffer: &mut Vec<u8>,
+    session: &Inner,
+    parts: &Parts,
+    hop: &Hop,
+    way: &Way<'_>,
+    body: &[u8],
+) {
     buffer.extend_from_slice(b" HTTP/1.1\r\n");
-    let mut headers = headers(session, parts, hop);
+    let mut headers = headers(session, parts, hop, way);
     // The body is sent as it is, whatever was said of it.
     headers.remove(TRANSFER_ENCODING);
     match hop.stream(parts).map(BodyStream::n_bytes) {

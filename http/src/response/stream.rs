@@ -139,7 +139,7 @@ impl StreamResponse {
                 Ok(Some(piece))
             }
             None => {
-                open.close(&self.session);
+                open.close(&self.session)?;
                 Ok(None)
             }
         }

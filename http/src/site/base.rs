@@ -3,6 +3,7 @@
 use super::{
     origin::{Origin, UNIX},
     target::{Target, is_plain},
+    turns::Turns,
 };
 use crate::{error::HttpError, local::Local};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -23,6 +24,8 @@ pub(crate) struct Site {
     /// By address and length of the path: it stands in the program's text, so no other text will
     /// ever be there.
     targets: RefCell<FxHashMap<(usize, usize), Rc<Target>>>,
+    /// Which source addresses the sessions of this site have.
+    pub(crate) turns: Turns,
 }
 
 #[derive(Debug)]
@@ -42,13 +45,20 @@ pub fn check_base_url(url: &str) -> Result<(), HttpError> {
     Base::parse(url, Rc::new).map(|_| ())
 }
 
+/// The origin of a base URL.
+pub(crate) fn origin(url: &str) -> Result<Origin, HttpError> {
+    let base = Base::parse(url, Rc::new)?;
+    Ok(Rc::into_inner(base.origin).expect("nobody else has it"))
+}
+
 impl Site {
     pub(crate) fn new(local: &Local, base_url: Option<&str>) -> Site {
         let base = match base_url {
             Some(url) => Base::parse(url, |origin| local.share(origin)),
             None => Err(HttpError::missing_schema("")),
         };
-        Site { base, targets: RefCell::default() }
+        let turns = Turns::starting_at(local.first_turn);
+        Site { base, targets: RefCell::default(), turns }
     }
 
     /// What is wrong with the base URL.
@@ -203,7 +213,7 @@ impl Base {
     }
 }
 
-fn credentials(url: &Url) -> Option<HeaderValue> {
+pub(super) fn credentials(url: &Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }

@@ -5,9 +5,13 @@
 
 mod base;
 mod origin;
+mod proxy;
 mod target;
+mod turns;
 
 pub use base::check_base_url;
-pub(crate) use base::{Site, basic};
+pub(crate) use base::{Site, basic, origin};
 pub(crate) use origin::{AGENT, Origin};
+pub(crate) use proxy::Proxy;
 pub(crate) use target::Target;
+pub(crate) use turns::Turns;

@@ -78,6 +78,23 @@ impl Origin {
         matches!(self.target, net::Target::Unix(_))
     }
 
+    /// `http` or `https`, unless it is reached through a unix socket.
+    pub(crate) fn scheme(&self) -> Option<&'static str> {
+        match (&self.target, &self.tls) {
+            (net::Target::Unix(_), _) => None,
+            (_, Some(_)) => Some("https"),
+            (_, None) => Some("http"),
+        }
+    }
+
+    /// Its name or address, unless it is reached through a unix socket.
+    pub(crate) fn host(&self) -> Option<&str> {
+        match &self.target {
+            net::Target::Host { host, .. } => Some(host),
+            net::Target::Unix(_) => None,
+        }
+    }
+
     /// The URL of a path, for cookies and redirects. A unix socket counts as `localhost`.
     pub(crate) fn url(&self, path: &str) -> Url {
         let origin = if self.is_unix() { "http://localhost" } else { &self.text };

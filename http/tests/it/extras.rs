@@ -132,13 +132,19 @@ fn sessions_take_source_addresses_in_turn() {
         async move {
             let sources = vec![IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 3])];
             let options = SessionOptions { sources, ..SessionOptions::default() };
-            for _ in 0..3 {
+            let mut clients = vec![];
+            for i in 0..4 {
                 let options = options.clone();
                 let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
                 client.get("/").await.raise_for_status().expect("200");
+                clients.push(client);
+                if i == 2 {
+                    // Its address is the next one's.
+                    clients.remove(1);
+                }
             }
         }
     });
     let last: Vec<_> = seen.try_iter().map(|ip| ip.to_string()).collect();
-    assert_eq!(last, ["127.0.0.2", "127.0.0.3", "127.0.0.2"]);
+    assert_eq!(last, ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"]);
 }

@@ -58,11 +58,6 @@ fn http_1_0_closes_unless_told_otherwise() {
 }
 
 #[test]
-fn bytes_nobody_asked_for_cost_the_connection() {
-    check("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxsurplus", "x", 2);
-}
-
-#[test]
 fn a_body_may_end_with_its_connection() {
     let server = Server::raw(|i, stream| {
         let mut reader = BufReader::new(stream);

@@ -14,16 +14,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-type Tls = StreamOwned<ServerConnection, TcpStream>;
+pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;
 
-struct TlsServer {
-    url: String,
+pub(crate) struct TlsServer {
+    pub(crate) url: String,
     ca_file: tempfile::NamedTempFile,
     handshakes: Arc<Mutex<Vec<HandshakeKind>>>,
 }
 
 /// A server for this name that answers each request by `answer`, until that says no more.
-fn server(
+pub(crate) fn server(
     name: &str,
     answer: impl Fn(&str, &mut Tls) -> bool + Send + Sync + 'static,
 ) -> TlsServer {
@@ -64,7 +64,7 @@ fn server(
     TlsServer { url, ca_file, handshakes }
 }
 
-fn trusting(server: &TlsServer) -> SessionOptions {
+pub(crate) fn trusting(server: &TlsServer) -> SessionOptions {
     let ca_file = Some(PathBuf::from(server.ca_file.path()));
     SessionOptions { ca_file, ..SessionOptions::default() }
 }

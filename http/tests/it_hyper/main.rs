@@ -1,6 +1,8 @@
 //! The tests of `it` once more, on hyper's HTTP/1.1; which it is, the harness reads off this
 //! binary's name.
 
+#[path = "../it/connections.rs"]
+mod connections;
 #[path = "../it/context.rs"]
 mod context;
 #[path = "../it/extras.rs"]
@@ -13,8 +15,12 @@ mod guards;
 mod harness;
 #[path = "../it/hostile.rs"]
 mod hostile;
+#[path = "../it/proxies.rs"]
+mod proxies;
 #[path = "../it/requests.rs"]
 mod requests;
+#[path = "../it/shared.rs"]
+mod shared;
 #[path = "../it/stream.rs"]
 mod stream;
 #[path = "../it/tls.rs"]

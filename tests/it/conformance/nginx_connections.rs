@@ -57,7 +57,7 @@ fn a_connection_serves_as_many_requests_as_nginx_allows() {
 #[test]
 fn a_session_without_keep_alive_connects_each_time() {
     let Some(nginx) = Nginx::start("once", SERVER) else { return };
-    let options = SessionOptions { keep_alive: false, ..SessionOptions::default() };
+    let options = SessionOptions { requests_per_connection: 1, ..SessionOptions::default() };
     on_both_paths(&nginx.url(""), &options, async |client| {
         let mut connections = vec![];
         for _ in 0..3 {

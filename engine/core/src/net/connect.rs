@@ -87,16 +87,23 @@ pub async fn connect(
     let addresses = shard.names.resolve(host, || shard.now_ns()).await;
     let addresses = addresses.map_err(|text| ConnectError::Resolve { host: host.clone(), text })?;
     let mut last = None;
-    for &ip in &*addresses {
+    // From an IPv4 address there is no way to an IPv6 one.
+    let is_reachable = |ip: &&IpAddr| match options.source {
+        Some(source) => source.is_ipv4() == ip.is_ipv4(),
+        None => true,
+    };
+    for &ip in addresses.iter().filter(is_reachable) {
         match connect_one(shard, ip, port, options).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = Some(error),
         }
     }
-    Err(last.map_or_else(
-        || ConnectError::Resolve { host: host.clone(), text: "it has no address".into() },
-        ConnectError::Connect,
-    ))
+    let text = match addresses.is_empty() {
+        true => "it has no address",
+        false => "it has no address of the source address' kind, IPv4 or IPv6",
+    };
+    let none = || ConnectError::Resolve { host: host.clone(), text: text.into() };
+    Err(last.map_or_else(none, ConnectError::Connect))
 }
 
 async fn connect_one(

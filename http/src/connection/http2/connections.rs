@@ -7,14 +7,13 @@ use super::{
 };
 use crate::{
     connection::{
-        Connection,
+        Connection, Route,
         open::{over, transport},
         wire::Transport,
     },
     error::HttpError,
-    options::HttpVersion,
+    options::{HttpVersion, SessionOptions},
     session::Inner,
-    site::Origin,
 };
 use std::{cell::RefCell, rc::Rc};
 
@@ -26,7 +25,9 @@ const ORIGINS_MAX: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Http2Connections {
     version: HttpVersion,
-    places: RefCell<Vec<(Rc<Origin>, Place)>>,
+    /// Requests that a connection serves; 0 is no limit.
+    requests_max: u32,
+    places: RefCell<Vec<(Route, Place)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,14 +41,17 @@ enum Place {
 
 impl Http2Connections {
     /// `None` for sessions that speak HTTP/1.1 alone.
-    pub(crate) fn new(version: HttpVersion) -> Option<Box<Http2Connections>> {
-        let places = RefCell::default();
-        (version != HttpVersion::Http1).then(|| Box::new(Http2Connections { version, places }))
+    pub(crate) fn new(options: &SessionOptions) -> Option<Rc<Http2Connections>> {
+        let SessionOptions { http_version: version, requests_per_connection, .. } = *options;
+        let (requests_max, places) = (requests_per_connection, RefCell::default());
+        let connections = || Rc::new(Http2Connections { version, requests_max, places });
+        (version != HttpVersion::Http1).then(connections)
     }
 
-    /// Whether an origin may be spoken to by HTTP/2.
-    pub(crate) fn may_serve(&self, origin: &Origin) -> bool {
-        self.version == HttpVersion::Http2PriorKnowledge || origin.tls.is_some()
+    /// Whether an origin may be spoken to by HTTP/2. Proxies are spoken to by HTTP/1.1.
+    pub(crate) fn may_serve(&self, route: &Route) -> bool {
+        let is_known = self.version == HttpVersion::Http2PriorKnowledge;
+        (is_known || route.origin.tls.is_some()) && route.forwarder().is_none()
     }
 
     /// Forgets all connections; they close when their requests have ended.
@@ -55,41 +59,50 @@ impl Http2Connections {
         self.places.borrow_mut().clear();
     }
 
-    /// A stream of the origin's connection, which is made if there is none; or a connection of its
-    /// own, if the server does not speak HTTP/2.
+    /// A stream of the route's connection, which is made if there is none; or a connection of its
+    /// own, if it turns out that the server does not speak HTTP/2. `None` if that is known.
     pub(crate) async fn open(
         &self,
         session: &Inner,
-        origin: &Rc<Origin>,
-    ) -> Result<Connection, HttpError> {
-        if !session.options.keep_alive {
-            return match self.agree(session, origin, transport(session, origin).await?).await? {
-                Ok(shared) => Ok(stream(shared, false)),
-                Err(transport) => over(session, transport).await,
+        route: &Route,
+    ) -> Result<Option<Connection>, HttpError> {
+        if self.requests_max == 1 {
+            let transport = transport(session, route, session.turn).await?;
+            return match self.agree(session, route, transport).await? {
+                Ok(shared) => Ok(Some(stream(shared, false))),
+                Err(transport) => over(session, transport).await.map(Some),
             };
         }
         loop {
-            match self.place(origin) {
-                Some(Place::Open(shared)) => return Ok(stream(shared, true)),
-                Some(Place::Declined) => {
-                    return over(session, transport(session, origin).await?).await;
-                }
+            match self.place(route) {
+                Some(Place::Open(shared)) => return Ok(Some(stream(shared, true))),
+                Some(Place::Declined) => return Ok(None),
                 Some(Place::Opening(opening)) => match opening.wait().await {
-                    Some(Ok(Agreed::Http2(shared))) => return Ok(stream(shared, false)),
-                    Some(Ok(Agreed::Http1)) | None => {}
+                    Some(Ok(Agreed::Http2(shared))) if !self.is_worn(&shared) => {
+                        return Ok(Some(stream(shared, false)));
+                    }
+                    Some(Ok(_)) | None => {}
                     Some(Err(error)) => return Err(error),
                 },
-                None => return self.make(session, origin).await,
+                None => return self.make(session, route).await.map(Some),
             }
         }
     }
 
+    /// Whether a connection has served all the requests that it may.
+    fn is_worn(&self, shared: &Multiplexed) -> bool {
+        self.requests_max != 0 && shared.n_streams.get() >= self.requests_max
+    }
+
     /// Makes a connection, for this request and those that come meanwhile.
-    async fn make(&self, session: &Inner, origin: &Rc<Origin>) -> Result<Connection, HttpError> {
+    async fn make(&self, session: &Inner, route: &Route) -> Result<Connection, HttpError> {
         let opening = Rc::<Opening>::default();
-        self.put(origin, Place::Opening(Rc::clone(&opening)));
+        self.put(route, Place::Opening(Rc::clone(&opening)));
         let making = Making { connections: self, opening };
-        let made = async { self.agree(session, origin, transport(session, origin).await?).await };
+        let made = async {
+            let transport = transport(session, route, session.turn).await?;
+            self.agree(session, route, transport).await
+        };
         match made.await {
             Ok(Ok(shared)) => {
                 making
@@ -111,33 +124,34 @@ impl Http2Connections {
     async fn agree(
         &self,
         session: &Inner,
-        origin: &Origin,
+        route: &Route,
         transport: Transport,
     ) -> Result<Result<Rc<Multiplexed>, Transport>, HttpError> {
         if self.version == HttpVersion::Http2PriorKnowledge || transport.has_agreed_on_http2() {
-            return Multiplexed::start(&session.shard, origin, transport).await.map(Ok);
+            return Multiplexed::start(&session.shard, &route.origin, transport).await.map(Ok);
         }
         Ok(Err(transport))
     }
 
     /// What is known of an origin, unless that is a connection of no use any more.
-    fn place(&self, origin: &Rc<Origin>) -> Option<Place> {
+    fn place(&self, route: &Route) -> Option<Place> {
         let mut places = self.places.borrow_mut();
-        let at = places.iter().position(|(known, _)| Rc::ptr_eq(known, origin))?;
-        if matches!(&places[at].1, Place::Open(shared) if !shared.is_open()) {
+        let at = places.iter().position(|(known, _)| known == route)?;
+        let is_over = |shared: &Multiplexed| !shared.is_open() || self.is_worn(shared);
+        if matches!(&places[at].1, Place::Open(shared) if is_over(shared)) {
             places.remove(at);
             return None;
         }
         Some(places[at].1.clone())
     }
 
-    fn put(&self, origin: &Rc<Origin>, place: Place) {
+    fn put(&self, route: &Route, place: Place) {
         let mut places = self.places.borrow_mut();
-        places.retain(|(known, _)| !Rc::ptr_eq(known, origin));
+        places.retain(|(known, _)| known != route);
         if places.len() >= ORIGINS_MAX {
             places.remove(0);
         }
-        places.push((Rc::clone(origin), place));
+        places.push((route.clone(), place));
     }
 }
 

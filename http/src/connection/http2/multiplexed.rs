@@ -15,6 +15,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 use std::{
+    cell::Cell,
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
@@ -46,6 +47,8 @@ pub(super) struct Multiplexed {
     scheme: Scheme,
     authority: Authority,
     pub(super) known: Rc<Known>,
+    /// Streams that requests have had so far.
+    pub(super) n_streams: Cell<u32>,
 }
 
 impl Multiplexed {
@@ -69,7 +72,7 @@ impl Multiplexed {
             .await
             .map_err(|error| known.to_error(&error, Phase::Waiting))?;
         shard.spawn(drive(Rc::clone(shard), connection, Rc::clone(&known)));
-        Ok(Rc::new(Multiplexed { sender, scheme, authority, known }))
+        Ok(Rc::new(Multiplexed { sender, scheme, authority, known, n_streams: Cell::new(0) }))
     }
 
     /// Whether a request may be sent on it: it has not ended, nor did the server say goodbye.

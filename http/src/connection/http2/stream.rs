@@ -54,6 +54,7 @@ pub(crate) struct Http2Stream {
 impl Http2Stream {
     pub(super) fn new(shared: Rc<Multiplexed>, is_reused: bool) -> Http2Stream {
         let n_read_before = shared.known.n_read.get();
+        shared.n_streams.set(shared.n_streams.get().saturating_add(1));
         Http2Stream {
             shared,
             is_reused,
