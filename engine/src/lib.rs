@@ -44,7 +44,10 @@ pub use hatchery_core::{
         poisson,
     },
 };
-pub use hatchery_http::{HttpSession, Response};
+pub use hatchery_http::{
+    BodyStream, CatchResponse, HttpError, HttpSession, Multipart, Response, RestResponse,
+    SessionOptions, StreamResponse, WebSocket, WebSocketMessage,
+};
 pub use hatchery_macros::tasks;
 pub use program::Program;
 pub use single::run_single_user;

@@ -27,6 +27,9 @@ pub use options::{HttpDefaults, HttpVersion, PoolChoice, SessionOptions};
 mod proxies;
 pub use proxies::Proxies;
 
+mod websocket;
+pub use websocket::{Upgrading, WebSocket, WebSocketMessage};
+
 mod check;
 pub use check::{check_header, check_options, destination, parse_method, split_url};
 

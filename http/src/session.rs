@@ -8,6 +8,7 @@ use crate::{
     options::SessionOptions,
     request::{Challenge, ProxyChoice, RequestBuilder},
     site::{Origin, Proxy, Site},
+    websocket::Upgrading,
 };
 use hatchery_core::{events::RequestContext, shard::Shard, user::Spawn};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -152,6 +153,20 @@ impl HttpSession {
     /// An OPTIONS request.
     pub fn options(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_> {
         RequestBuilder::new(self, Method::OPTIONS, path.into())
+    }
+
+    /// Asks for a WebSocket, whatever HTTP the session speaks otherwise: with its cookies, headers
+    /// and credentials, to a path or to a `ws://`, `wss://`, `http://` or `https://` URL. Awaited,
+    /// it is recorded as one sample of type `WS`, by its path unless it is given a name. Redirects
+    /// are not followed.
+    ///
+    /// ```ignore
+    /// let mut socket = self.client.websocket("/chat").subprotocols(["v2.chat"]).await?;
+    /// let answer = socket.call("hello").await?;
+    /// socket.close().await?;
+    /// ```
+    pub fn websocket(&self, path: impl Into<Cow<'static, str>>) -> RequestBuilder<'_, Upgrading> {
+        RequestBuilder::new(self, Method::GET, path.into())
     }
 
     /// A request with any method.

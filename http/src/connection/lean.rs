@@ -31,6 +31,8 @@ pub(crate) struct LeanConnection {
     is_ready: bool,
     /// A request's body of which some is still to be sent, though its response has begun.
     uploading: Option<Box<Uploading>>,
+    /// Whether another protocol was asked for.
+    upgrades: bool,
     /// Whether the rest of a request's body was not sent, so that nothing else can be.
     is_cut: bool,
     n_read: u64,
@@ -50,10 +52,22 @@ impl LeanConnection {
             partial: Partial::default(),
             is_ready: true,
             uploading: None,
+            upgrades: false,
             is_cut: false,
             n_read: 0,
             n_steps: 0,
         }
+    }
+
+    /// Sends a request that asks for another protocol, and reads the response's head, which is 101
+    /// if the server agrees.
+    pub(super) async fn upgrade(
+        &mut self,
+        write: impl Fn(&mut Vec<u8>),
+        deadline: &mut Deadline,
+    ) -> Result<Head, HttpError> {
+        self.upgrades = true;
+        self.send(false, write, deadline).await
     }
 
     /// What carries its bytes, those among them that nobody has read.
@@ -131,7 +145,7 @@ impl LeanConnection {
                 Ok(Some(Err(why))) => return Poll::Ready(Err(HttpError::bad_head(&why))),
                 Ok(Some(Ok(Some(seen)))) => seen,
             };
-            if head.status >= 200 {
+            if head.status >= 200 || head.status == 101 && self.upgrades {
                 return Poll::Ready(Head::of_lean(head, bytes));
             }
             *n_interim += 1;

@@ -12,6 +12,7 @@ mod shared;
 mod tls;
 mod tls_config;
 mod tunnel;
+mod upgrade;
 mod wire;
 
 use crate::{error::HttpError, request::Deadline};
@@ -27,7 +28,8 @@ pub(crate) use pool::Pool;
 pub(crate) use route::Route;
 pub(crate) use shared::SharedPool;
 pub(crate) use tls_config::TlsConfigs;
-pub(crate) use wire::Wire;
+pub(crate) use upgrade::upgrade;
+pub(crate) use wire::{Transport, Wire};
 
 /// What is reserved ahead for a body, whatever its head promises.
 pub(crate) const RESERVED_BYTES_MAX: u64 = 4 << 20;

@@ -13,6 +13,8 @@ use crate::{
     session::Inner,
 };
 use hatchery_core::net;
+use rustls::ClientConfig;
+use std::sync::Arc;
 
 /// A connection for a route, of which none is idle.
 pub(crate) async fn obtain(
@@ -87,6 +89,18 @@ pub(super) async fn transport(
     route: &Route,
     turn: usize,
 ) -> Result<Transport, HttpError> {
+    transport_by(session, route, turn, route.origin.tls.is_some(), Inner::tls_config).await
+}
+
+/// The same with a TLS configuration of its own, and through a tunnel if it is to be one and there
+/// is a proxy.
+pub(super) async fn transport_by(
+    session: &Inner,
+    route: &Route,
+    turn: usize,
+    is_tunnelled: bool,
+    tls_config: impl FnOnce(&Inner) -> Result<Arc<ClientConfig>, HttpError>,
+) -> Result<Transport, HttpError> {
     let Route { origin, proxy } = route;
     let options = &session.options;
     let first = proxy.as_ref().map_or(&origin.target, |proxy| &proxy.target);
@@ -98,16 +112,16 @@ pub(super) async fn transport(
         None => connected?,
         Some(proxy) => {
             let stream = connected.map_err(|error| HttpError::proxy(&proxy.text, error))?;
-            match origin.tls {
-                Some(_) => tunnel(&session.local, proxy, &origin.target, stream).await?,
-                None => stream,
+            match is_tunnelled {
+                true => tunnel(&session.local, proxy, &origin.target, stream).await?,
+                false => stream,
             }
         }
     };
     match &origin.tls {
         None => Ok(Transport::Plain(stream)),
         Some(name) => {
-            let config = session.tls_config()?;
+            let config = tls_config(session)?;
             Ok(Transport::Tls(Box::new(Tls::connect(stream, config, name.clone()).await?)))
         }
     }

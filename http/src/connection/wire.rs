@@ -60,7 +60,7 @@ impl Transport {
     }
 
     /// Shows the bytes received next to `read`, which says how many it took; `None` at the end.
-    pub(super) fn poll_read_with<R>(
+    pub(crate) fn poll_read_with<R>(
         &mut self,
         cx: &mut Context<'_>,
         read: impl FnOnce(&[u8]) -> (usize, R),
@@ -72,7 +72,7 @@ impl Transport {
     }
 
     /// Lets `write` fill a buffer, and hands that to the socket.
-    pub(super) fn poll_write_with(
+    pub(crate) fn poll_write_with(
         &mut self,
         cx: &mut Context<'_>,
         write: impl FnOnce(&mut Vec<u8>),
@@ -84,7 +84,7 @@ impl Transport {
     }
 
     /// Waits until what was written is out of our hands.
-    pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(_) => Poll::Ready(Ok(())),
             Transport::Tls(tls) => tls.poll_flush(cx),

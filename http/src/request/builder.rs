@@ -32,12 +32,12 @@ pub struct RequestBuilder<'a, Mode = Plain> {
     mode: PhantomData<Mode>,
 }
 
-impl<'a> RequestBuilder<'a, Plain> {
+impl<'a, Mode> RequestBuilder<'a, Mode> {
     pub(crate) fn new(
         session: &'a HttpSession,
         method: Method,
         path: Cow<'static, str>,
-    ) -> RequestBuilder<'a, Plain> {
+    ) -> RequestBuilder<'a, Mode> {
         RequestBuilder { session, method, path, name: None, parts: None, mode: PhantomData }
     }
 }
@@ -52,6 +52,14 @@ pub(super) struct Detached {
 }
 
 impl<'a, Mode> RequestBuilder<'a, Mode> {
+    /// Everything but the method.
+    pub(crate) fn into_parts(
+        self,
+    ) -> (Rc<Inner>, Cow<'static, str>, Option<Cow<'static, str>>, Box<Parts>) {
+        let Detached { session, path, name, parts, .. } = self.detach();
+        (session, path, name, parts.unwrap_or_default())
+    }
+
     pub(super) fn detach(self) -> Detached {
         let RequestBuilder { session, method, path, name, parts, .. } = self;
         Detached { session: Rc::clone(&session.0), method, path, name, parts }
@@ -62,7 +70,7 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         RequestBuilder { session, method, path, name, parts, mode: PhantomData }
     }
 
-    pub(super) fn parts(&mut self) -> &mut Parts {
+    pub(crate) fn parts(&mut self) -> &mut Parts {
         self.parts.get_or_insert_default()
     }
 

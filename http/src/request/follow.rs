@@ -14,20 +14,20 @@ const REDIRECTS_MAX: usize = 30;
 
 /// One step of a request: the first, or where a redirect leads.
 #[derive(Debug)]
-pub(super) struct Hop {
-    pub(super) method: Method,
-    pub(super) target: Rc<Target>,
-    pub(super) body: Option<Bytes>,
+pub(crate) struct Hop {
+    pub(crate) method: Method,
+    pub(crate) target: Rc<Target>,
+    pub(crate) body: Option<Bytes>,
     /// Whether a redirect took the body away, and the headers that describe it with it.
-    pub(super) is_bare: bool,
+    pub(crate) is_bare: bool,
     /// Whether it goes to the host that the user meant: credentials go to no other.
-    pub(super) is_trusted: bool,
+    pub(crate) is_trusted: bool,
     /// When it begins, in shard nanoseconds.
     start_ns: u64,
 }
 
 impl Hop {
-    pub(super) fn first(method: Method, target: Rc<Target>, parts: &Parts, start_ns: u64) -> Hop {
+    pub(crate) fn first(method: Method, target: Rc<Target>, parts: &Parts, start_ns: u64) -> Hop {
         let body = parts.body.clone();
         Hop { method, target, body, is_bare: false, is_trusted: true, start_ns }
     }

@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) allow_redirects: Option<bool>,
     /// For those who listen.
     pub(crate) context: RequestContext,
+    /// Bytes that a WebSocket's message may have.
+    pub(crate) message_bytes_max: Option<usize>,
     /// Whether the body is read by the user, piece by piece.
     pub(crate) is_streamed: bool,
 }

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{response::ACCEPTED_CODINGS, session::Inner};
 use http::{
-    Method,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    HeaderValue, Method,
+    header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use std::io::Write;
 
@@ -64,6 +64,21 @@ fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, 
     if let Some(cookies) = session.cookies.header(&hop.target, "") {
         write_line(buffer, b"cookie", cookies.as_bytes());
     }
+}
+
+/// Puts a request for another protocol into a buffer; its own headers say for which.
+pub(crate) fn write_upgrade(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop) {
+    buffer.extend_from_slice(b"GET ");
+    buffer.extend_from_slice(hop.target.path().as_bytes());
+    buffer.extend_from_slice(b" HTTP/1.1\r\n");
+    let way = Way { forwarder: None, is_last: false };
+    let mut headers = headers(session, parts, hop, &way);
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.remove(ACCEPT_ENCODING);
+    for (name, value) in &headers {
+        write_line(buffer, name.as_str().as_bytes(), value.as_bytes());
+    }
+    buffer.extend_from_slice(b"\r\n");
 }
 
 fn write_headers(

@@ -145,7 +145,8 @@ fn absolute(local: &Local, url: &str) -> Result<Target, HttpError> {
             path_and_query(&url.map_err(|error| HttpError::invalid_url(path, error))?)
         }
         None => {
-            let url = Url::parse(url).expect("parsed a moment ago");
+            let http = http_of_websocket(url);
+            let url = Url::parse(http.as_deref().unwrap_or(url)).expect("parsed a moment ago");
             path_and_query(&url)
         }
     };
@@ -197,6 +198,9 @@ impl Base {
                 authorization: None,
             });
         }
+        if let Some(text) = http_of_websocket(text) {
+            return Base::parse(&text, share);
+        }
         let Some((scheme, _)) = text.split_once("://") else {
             let reason = format_args!("no scheme supplied; perhaps you meant http://{text}");
             return Err(HttpError::invalid_url(text, reason));
@@ -210,6 +214,16 @@ impl Base {
             prefix: url.path().trim_end_matches('/').into(),
             authorization: credentials(&url),
         })
+    }
+}
+
+/// The http URL under which a `ws://` or `wss://` URL is reached.
+fn http_of_websocket(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    match () {
+        () if scheme.eq_ignore_ascii_case("ws") => Some(format!("http://{rest}")),
+        () if scheme.eq_ignore_ascii_case("wss") => Some(format!("https://{rest}")),
+        () => None,
     }
 }
 

@@ -14,3 +14,4 @@ mod stream;
 mod tls;
 mod unix;
 mod uploads;
+mod websockets;

@@ -29,3 +29,5 @@ mod tls;
 mod unix;
 #[path = "../it/uploads.rs"]
 mod uploads;
+#[path = "../it/websockets.rs"]
+mod websockets;
