@@ -37,6 +37,23 @@ use tracing::warn;
 /// ```
 ///
 /// Environments may follow one another in a process, and each may make several runners.
+///
+/// | Locust's member | here |
+/// | --- | --- |
+/// | `user_classes` | [`user`](Self::user), [`class`](Self::class), [`user_classes`](Self::user_classes) |
+/// | `host` | [`host`](Self::host) |
+/// | `tags`, `exclude_tags` | [`tags`](Self::tags), [`exclude_tags`](Self::exclude_tags) |
+/// | `events` | [`listen`](Self::listen), [`listen_control`](Self::listen_control) |
+/// | `reset_stats` | [`reset_stats`](Self::reset_stats) |
+/// | `stop_timeout` | [`stop_timeout`](Self::stop_timeout) |
+/// | `catch_exceptions` | [`catch_exceptions`](Self::catch_exceptions) |
+/// | `parsed_options` | [`parsed_options`](Self::parsed_options) |
+/// | `process_exit_code` | [`process_exit_code`](Self::process_exit_code), [`Control::set_process_exit_code`](crate::Control::set_process_exit_code) |
+/// | `create_local_runner()`, `runner` | [`create_local_runner`](Self::create_local_runner), which returns it |
+/// | `stats` | [`LocalRunner::stats`] |
+/// | `step_load`, `shape_class` | [`LocalRunner::start_shape`], with [`shape::StepLoad`](crate::shape::StepLoad) or another |
+///
+/// Users and listeners see it as [`Common`].
 #[derive(Clone)]
 pub struct Environment {
     pub(crate) classes: Vec<Class>,
@@ -219,6 +236,7 @@ impl Environment {
         if let Some(class) = self.lacking_host() {
             bail!("no host given for {}: set Environment::host", class.name());
         }
+        self.check()?;
         self.preflight(1)?;
         Ok(LocalRunner::launch(self.runner_config()?)?)
     }
@@ -238,16 +256,11 @@ impl Environment {
 
     /// What the runner is told.
     pub(crate) fn runner_config(&self) -> Result<RunnerConfig> {
-        if self.classes.is_empty() {
-            bail!("no user class to run: register one with `user::<…>()`");
-        }
         if let Some(host) = &self.host
             && self.classes.iter().any(Class::needs_host)
         {
             hatchery_http::check_base_url(host).context("read --host")?;
         }
-        self.check_tables()?;
-        self.warn_of_empty_tables();
         let common = Common {
             classes: self.classes.clone(),
             host: self.host.clone(),
@@ -272,6 +285,15 @@ impl Environment {
         })
     }
 
+    /// Whether there is something to run.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.classes.is_empty() {
+            bail!("no user class to run: register one with `user::<…>()`");
+        }
+        self.check_tables()?;
+        self.check_tasks()
+    }
+
     fn check_tables(&self) -> Result<()> {
         for (i, class) in self.classes.iter().enumerate() {
             // Classes are chosen, and shown, by name.
@@ -288,16 +310,34 @@ impl Environment {
         Ok(())
     }
 
-    /// Users without tasks run, as in Locust: their first task is an error.
-    fn warn_of_empty_tables(&self) {
-        for class in self.classes.iter().filter(|class| class.tasks(&self.tags).is_empty()) {
+    /// Users without tasks run, as in Locust: their first task is an error. But tags that leave
+    /// nobody anything to do are a mistake.
+    fn check_tasks(&self) -> Result<()> {
+        let all = TagFilter::default();
+        let is_idle = |class: &&Class| class.tasks(&self.tags).is_empty();
+        let has_tasks = |class: &Class| !class.tasks(&all).is_empty();
+        if self.classes.iter().all(|class| is_idle(&class)) && self.classes.iter().any(has_tasks) {
+            bail!("no task is left after filtering by {}: check the tags", describe(&self.tags));
+        }
+        for class in self.classes.iter().filter(is_idle) {
             let name = class.name();
-            match class.tasks(&TagFilter::default()).is_empty() {
-                true => warn!("{name} has no tasks: its users only count exceptions"),
-                false => warn!("{name} had no tasks left after filtering by tags: check --tags"),
+            match has_tasks(class) {
+                false => warn!("{name} has no tasks: its users only count exceptions"),
+                true => warn!("{name} had no tasks left after filtering by tags: check --tags"),
             }
         }
+        Ok(())
     }
+}
+
+/// A filter as it would be typed.
+fn describe(TagFilter { include, exclude }: &TagFilter) -> String {
+    let flag = |name: &str, tags: &[String]| match tags {
+        [] => None,
+        tags => Some(format!("{name} {}", tags.join(" "))),
+    };
+    let flags = [flag("--tags", include), flag("--exclude-tags", exclude)];
+    flags.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for Environment {

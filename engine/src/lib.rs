@@ -1,7 +1,4 @@
-//! Locust's load-testing API in Rust, on a thread-per-core engine.
-//!
-//! A program is a locustfile: [`User`] types with tasks, and a `main` that hands them to
-//! [`Program`]. It compiles to one binary that carries the whole command line.
+#![doc = include_str!("guide.md")]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("hatchery needs Linux: its I/O is built on io_uring (kernel 5.19 or later)");
@@ -11,6 +8,7 @@ pub mod target;
 mod cli;
 mod environment;
 mod error;
+mod http_user;
 mod program;
 mod single;
 #[doc(hidden)]
@@ -21,6 +19,24 @@ pub mod net {
     pub use hatchery_core::{
         net::{ConnectError, Target, connect},
         ring::{Address, Listener, SocketOptions, Stream},
+    };
+}
+
+/// What a request takes and a response gives, beside [`HttpSession`] and [`Response`].
+pub mod http {
+    pub use hatchery_http::{
+        CatchResponse, Catching, Chunks, HeaderMap, HeaderName, HeaderValue, HttpError,
+        HttpFailure, HttpVersion, LineChunks, Link, Method, Multipart, Plain, Renamed,
+        RequestBuilder, Rest, RestResponse, Sending, SessionOptions, StreamResponse, Streaming,
+        TextChunks, TextLines,
+    };
+}
+
+/// What was measured: what a [`Snapshot`] holds, and how to record a sample of one's own.
+pub mod stats {
+    pub use hatchery_core::stats::{
+        Audit, EntryId, EntryKey, EntryStats, ErrorStats, ExceptionStats, Failure, Histogram,
+        Sample, Second, Snapshot,
     };
 }
 
@@ -36,12 +52,13 @@ pub use hatchery_core::{
     events::{
         EventHook, Events, Heard, RequestContext, RequestEvent, TestStart, TestStop, UserError,
     },
+    placement::CoreChoice,
     shard::{Common, Shard, Ticket},
     stats::{Failure, Snapshot},
     user::{
-        Choice, Class, Cx, Exit, Leaf, Problem, Root, Spawn, Table, TagFilter, TaskResult, TaskSet,
-        Tasks, User, Wait, between, constant, constant_pacing, constant_throughput, custom_wait,
-        poisson,
+        Choice, Class, Cx, Exit, Leaf, Mount, Problem, Root, Spawn, Table, TagFilter, TaskResult,
+        TaskSet, Tasks, User, Wait, between, constant, constant_pacing, constant_throughput,
+        custom_wait, poisson,
     },
 };
 pub use hatchery_http::{
@@ -49,14 +66,15 @@ pub use hatchery_http::{
     SessionOptions, StreamResponse, WebSocket, WebSocketMessage,
 };
 pub use hatchery_macros::tasks;
+pub use http_user::{HttpCx, HttpUser};
 pub use program::Program;
 pub use single::run_single_user;
 
 /// Everything a locustfile needs.
 pub mod prelude {
     pub use crate::{
-        Choice, ControlEvents, Cx, Environment, Events, Exit, HttpSession, LoadTestShape, Program,
-        Root, Spawn, Table, TaskResult, TaskSet, Tasks, Tick, User, Wait, between, constant,
-        constant_pacing, constant_throughput, custom_wait, poisson, tasks,
+        Choice, ControlEvents, Cx, Environment, Events, Exit, HttpCx, HttpSession, HttpUser,
+        LoadTestShape, Program, Root, Spawn, Table, TaskResult, TaskSet, Tasks, Tick, User, Wait,
+        between, constant, constant_pacing, constant_throughput, custom_wait, poisson, tasks,
     };
 }

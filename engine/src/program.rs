@@ -207,7 +207,11 @@ impl Program {
         for name in named {
             let Some(i) = known.iter().position(|class| class.name() == name) else {
                 let known: Vec<_> = known.iter().map(Class::name).collect();
-                return Err(format!("no user class '{name}': there are {}", known.join(", ")));
+                let hint = cli::hint(name, known.iter().copied());
+                return Err(format!(
+                    "no user class '{name}'{hint}: there are {}",
+                    known.join(", ")
+                ));
             };
             selected[i] = true;
         }
@@ -238,6 +242,12 @@ impl Program {
         let Program { environment, shape, embedded_target, .. } = self;
         run(flags, Launch { environment, shape, embedded_target, at_once: false })
     }
+}
+
+/// The command line of a program without flags of its own.
+#[cfg(test)]
+pub(crate) fn command() -> Command {
+    Line::command()
 }
 
 /// Runs a test and turns its end into an exit code.

@@ -6,7 +6,15 @@ use hatchery::{
     control::{Init, Quitting},
     prelude::*,
 };
-use std::{io, process::ExitCode};
+use std::{
+    io,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// Whether a shard has been made to die.
+static DIED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Args)]
 struct Flags {
@@ -30,6 +38,7 @@ fn fails(environment: &hatchery::Common, hook: &str) -> bool {
 struct Caller;
 
 impl User for Caller {
+    const WAIT: Wait = constant(0.001);
     const NEEDS_HOST: bool = false;
 
     fn new(_: &Spawn<'_>) -> Self {
@@ -41,6 +50,14 @@ impl User for Caller {
 impl Caller {
     #[task]
     async fn call(&mut self, cx: &mut Cx<'_, Self>) -> TaskResult {
+        if fails(cx.environment(), "shard") && !DIED.swap(true, Ordering::Relaxed) {
+            let later = cx.sleep(Duration::from_millis(1));
+            cx.shard().spawn(async {
+                // Not in the first turn, which is taken within the guard of this task.
+                later.await;
+                panic!("a connection broke")
+            });
+        }
         let fails = fails(cx.environment(), "task");
         let result = if fails { Err(io::Error::other("no answer")) } else { Ok(()) };
         cx.measure("CALL", "call", async { result }).await?;

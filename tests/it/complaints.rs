@@ -4,6 +4,8 @@ use hatchery_tests::programs::Program;
 
 const HATCHERY: &str = env!("CARGO_BIN_EXE_hatchery-under-test");
 
+const SHOP: &str = env!("CARGO_BIN_EXE_shop-under-test");
+
 /// A port of a server that must not be reached by any of these runs.
 const URL: &str = "http://127.0.0.1:9/";
 
@@ -36,8 +38,36 @@ fn bad_numbers_are_named_with_what_is_accepted() {
 }
 
 #[test]
-fn an_unknown_flag_gets_a_suggestion() {
+fn numbers_below_zero_are_refused_as_values_and_not_as_flags() {
+    check(&[URL, "-u", "-5"], &["'-5'", "--users", "whole number"]);
+    check(&[URL, "--hatch-rate", "-0.5"], &["'-0.5'", "--hatch-rate", "greater than 0"]);
+    check(&[URL, "-t", "-1s"], &["'-1s'", "--run-time"]);
+    check(&[URL, "--stop-timeout", "-1"], &["'-1'", "--stop-timeout"]);
+    check(&[URL, "--iterations", "-1"], &["'-1'", "--iterations", "from 1 on"]);
+    check(&[URL, "--exit-code-on-error", "256"], &["'256'", "0 to 255"]);
+}
+
+#[test]
+fn an_unknown_flag_or_class_gets_a_suggestion() {
     check(&[URL, "--usrs", "5"], &["'--usrs'", "--users"]);
+    check_program(SHOP, &["shoper"], &["'shoper'", "did you mean 'Shopper'?"]);
+    check_program(SHOP, &["--class", "Nobody"], &["'Nobody'", "there are Shopper"]);
+}
+
+#[test]
+fn flags_that_mean_nothing_together_are_named() {
+    check_program(SHOP, &["--shape", "1,1m", "--step-load"], &["--shape", "--step-load"]);
+    check_program(SHOP, &["--headless", "--step-load"], &["--step-load needs", "--step-time"]);
+    check_program(SHOP, &["--step-users", "5"], &["not provided: --step-load"]);
+    let steps = ["--headless", "--step-load", "--step-users", "5", "-u", "2", "--step-time", "1s"];
+    check_program(SHOP, &steps, &["--step-users 5", "--users 2"]);
+}
+
+#[test]
+fn tags_that_leave_nobody_a_task_are_named() {
+    check_program(SHOP, &["--headless", "-T", "brows"], &["no task is left", "--tags brows"]);
+    let args = ["--headless", "--tags", "buy", "--exclude-tags", "buy"];
+    check_program(SHOP, &args, &["--tags buy --exclude-tags buy"]);
 }
 
 #[test]

@@ -60,6 +60,20 @@ fn a_run_does_not_begin_where_a_listener_of_init_fails() {
 }
 
 #[test]
+fn the_report_says_what_a_dead_core_has_lost() {
+    let args = ["--headless", "-u", "3", "-r", "3", "-t", "2s", "--only-summary"];
+    let finished = Process::start(HOOKS, &[&args[..], &["--fail", "shard"]].concat()).finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    for text in [
+        "panicked: a connection broke; starting it again (1 of 3)",
+        "users are hatched again, up to a second of its statistics is lost",
+        "shards died and were started again 1 times: up to a second of statistics is missing",
+    ] {
+        assert!(finished.stderr.contains(text), "{text}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn the_environment_may_set_the_exit_code_too() {
     let environment = Environment::new().user::<Seller>().process_exit_code(9);
     let runner = environment.create_local_runner().unwrap();

@@ -40,6 +40,7 @@ fn a_file_that_is_wrong_or_missing_is_named_before_anything_starts() {
     let (code, _, stderr) = run("unknown", "usrs = 3", &["--headless"]);
     assert_eq!(code, 2);
     assert!(stderr.contains("'usrs'") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains("did you mean 'users'?"), "{stderr}");
     let (code, _, stderr) = run("bad", "users = 0", &["--headless"]);
     assert_eq!(code, 2);
     assert!(stderr.contains("'0'") && stderr.contains("toml: users"), "{stderr}");

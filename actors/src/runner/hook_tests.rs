@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     fake::{FakeLaunch, Script, launch, on_paused_time, plan},
-    hooks::{ControlEvents, Quitting},
+    hooks::{ControlEvents, CpuWarning, Quitting},
 };
+use hatchery_core::message::{Pulse, Report};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -69,6 +70,42 @@ fn a_listener_of_quitting_reads_the_statistics_and_sets_the_exit_code() {
     assert_eq!(runner.process_exit_code(), None);
     runner.quit();
     assert_eq!(runner.process_exit_code(), Some(42));
+}
+
+/// Warnings of shard 0, which uses nearly all of its core, while shard 1 has time to spare.
+async fn warnings(spin: bool) -> Vec<String> {
+    let warnings = Heard::default();
+    let heard = warnings.clone();
+    let listen = move |hooks: &mut ControlEvents| {
+        let heard = heard.clone();
+        hooks.cpu_warning.add_listener(move |warning| {
+            let CpuWarning { shard, cpu_usage } = warning;
+            heard.lock().unwrap().push(format!("shard {shard}: {cpu_usage:.0} %"));
+        });
+    };
+    let plan = Plan { listeners: vec![Arc::new(listen)], spin, ..plan(None) };
+    let (control, fakes) = launch(2, plan, Script::default()).await;
+    control.start(2, f64::INFINITY, true).await.unwrap();
+    for s in 0..25 {
+        for (shard, busy_ms) in [(0, 970), (1, 300)] {
+            let cpu = Duration::from_millis(s * busy_ms);
+            let n_users = vec![1, 0];
+            fakes.say(Report::Pulse(Pulse { shard, n_users, cpu, ..Pulse::default() }));
+        }
+        time::sleep(Duration::from_secs(1)).await;
+    }
+    warnings.lock().unwrap().clone()
+}
+
+#[test]
+fn a_shard_that_uses_nearly_all_of_its_core_is_warned_of_every_ten_seconds() {
+    on_paused_time(|| async {
+        let heard = warnings(false).await;
+        assert_eq!(heard.len(), 2, "{heard:?}");
+        assert!(heard.iter().all(|warning| warning == "shard 0: 97 %"), "{heard:?}");
+        // A shard that polls is always busy.
+        assert_eq!(warnings(true).await, [""; 0]);
+    });
 }
 
 #[test]

@@ -158,6 +158,7 @@ impl CoreSupervisor {
         }
         self.flushes.clear();
         self.drain = None;
+        let n_lost: u32 = self.n_live.iter().sum();
         self.n_wanted.fill(0);
         self.n_live.fill(0);
         self.report_users();
@@ -182,8 +183,8 @@ impl CoreSupervisor {
         }
         self.n_restarts += 1;
         error!(
-            "shard {} {reason}; starting it again ({} of {RESTARTS_MAX}), up to a second of its \
-             statistics is lost",
+            "shard {} {reason}; starting it again ({} of {RESTARTS_MAX}): its {n_lost} users are \
+             hatched again, up to a second of its statistics is lost",
             self.shard_idx, self.n_restarts,
         );
         self.runner.do_send(ToRunner::ShardLost { shard: self.shard_idx, reason });

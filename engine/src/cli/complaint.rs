@@ -22,7 +22,8 @@ pub(crate) fn parse_command(
     mut command: Command,
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<ArgMatches, ExitCode> {
-    let settled = settle(&command, args.into_iter().collect()).map_err(complain)?;
+    let args = join_negative(args.into_iter().collect());
+    let settled = settle(&command, args).map_err(complain)?;
     command.try_get_matches_from_mut(settled.args).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
@@ -40,6 +41,33 @@ pub(crate) fn parse_command(
             }
         }
     })
+}
+
+/// Makes `--users -5` one argument, `--users=-5`: so it is a value that is refused with what is
+/// accepted, and not an unknown flag. No flag begins with a digit.
+fn join_negative(args: Vec<OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = vec![];
+    for arg in args {
+        let text = arg.to_str().unwrap_or_default();
+        let is_negative = text.strip_prefix('-').is_some_and(|it| it.starts_with(is_numeric));
+        match joined.last_mut() {
+            Some(flag) if is_negative && takes_next(flag.to_str().unwrap_or_default()) => {
+                flag.push("=");
+                flag.push(arg);
+            }
+            _ => joined.push(arg),
+        }
+    }
+    joined
+}
+
+fn is_numeric(letter: char) -> bool {
+    letter.is_ascii_digit() || letter == '.'
+}
+
+/// Whether this is a flag whose value may come next.
+fn takes_next(text: &str) -> bool {
+    text.starts_with('-') && text != "--" && text != "-" && !text.contains('=')
 }
 
 /// Prints what was asked for.
@@ -61,13 +89,25 @@ pub(crate) fn complain(message: impl fmt::Display) -> ExitCode {
 fn one_line(text: &str) -> String {
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
     let kept = said.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let line = kept.collect::<Vec<_>>().join("; ");
+    let line = kept.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
     line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{join_negative, one_line};
+    use std::ffi::OsString;
+
+    #[test]
+    fn a_negative_number_belongs_to_the_flag_before_it() {
+        let joined = |line: &str| {
+            let args = join_negative(line.split(' ').map(OsString::from).collect());
+            args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(joined("shop --users -5 -t -1s"), "shop --users=-5 -t=-1s");
+        assert_eq!(joined("shop -r -.5 -u 5 -k"), "shop -r=-.5 -u 5 -k");
+        assert_eq!(joined("shop --users=3 -4 -- -5"), "shop --users=3 -4 -- -5");
+    }
 
     #[test]
     fn a_paragraph_becomes_a_line_with_its_tip() {

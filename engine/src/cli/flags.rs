@@ -23,7 +23,7 @@ pub(crate) struct RunFlags {
     pub(crate) run_time: Option<Duration>,
 
     /// Stop after so many tasks in all
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one_task)]
     pub(crate) iterations: Option<u64>,
 
     /// Load over time: users,time;users,time such as 100,1m;200,5m;0,30s
@@ -35,11 +35,11 @@ pub(crate) struct RunFlags {
     pub(crate) step_load: bool,
 
     /// Users that each step adds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, requires = "step_load")]
     pub(crate) step_users: u32,
 
     /// How long a step lasts
-    #[arg(long, value_name = "TIME", value_parser = timespan)]
+    #[arg(long, value_name = "TIME", value_parser = timespan, requires = "step_load")]
     pub(crate) step_time: Option<Duration>,
 
     /// Choose all classes, and all tasks, equally often
@@ -87,7 +87,7 @@ pub(crate) struct RunFlags {
     pub(crate) exclude_tags: Vec<String>,
 
     /// What to exit with when a request or a task failed
-    #[arg(long, value_name = "CODE", default_value_t = 1, value_parser = clap::value_parser!(i32).range(0..256))]
+    #[arg(long, value_name = "CODE", default_value_t = 1, value_parser = exit_code)]
     pub(crate) exit_code_on_error: i32,
 
     /// Start of the random sequences, to draw the same tasks again
@@ -183,6 +183,18 @@ fn at_least_one(text: &str) -> Result<u32, String> {
         Ok(n) => Ok(n),
         Err(_) => Err(format!("a whole number of users from 1 to {} is needed", u32::MAX)),
     }
+}
+
+fn at_least_one_task(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number of tasks from 1 on is needed".to_owned()),
+        Ok(n) => Ok(n),
+    }
+}
+
+fn exit_code(text: &str) -> Result<i32, String> {
+    let code = text.parse::<u8>().map_err(|_| "an exit code from 0 to 255 is needed".to_owned());
+    code.map(i32::from)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

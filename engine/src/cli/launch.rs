@@ -37,6 +37,7 @@ pub(crate) fn launch(flags: &RunFlags, launch: Launch) -> Result<Outcome> {
     let hatch_rate = flags.hatch_rate.unwrap_or(default_rate);
     let n_users = flags.users.unwrap_or(1);
     let peak_users = flags.shape.as_ref().map_or(n_users, |plan| plan.peak_users().max(1));
+    environment.check()?;
     environment.preflight(peak_users)?;
     let shape = shape(flags, launch.shape, hatch_rate)?;
     let mut target = None;

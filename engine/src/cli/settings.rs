@@ -4,6 +4,7 @@
 //! says nothing of the same flag: so it is read, and complained about, like any flag. From low to
 //! high: defaults, file, environment, command line, as in Locust.
 
+use super::suggest::hint;
 use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 use std::{env, ffi::OsString, fs, io};
 use toml::{Table, Value};
@@ -63,7 +64,9 @@ fn merge(
     let known =
         |key: &str| command.get_arguments().any(|arg| names(arg).iter().any(|it| it == key));
     if let Some(key) = table.keys().find(|key| !known(&key.replace('_', "-"))) {
-        return Err(format!("{path} sets '{key}', which is no flag; see --help"));
+        let known: Vec<String> = command.get_arguments().flat_map(names).collect();
+        let hint = hint(&key.replace('_', "-"), known.iter().map(String::as_str));
+        return Err(format!("{path} sets '{key}', which is no flag{hint}; see --help"));
     }
     let (mut settings, mut origins) = (vec![], vec![]);
     for arg in command.get_arguments() {
@@ -213,7 +216,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         let error = settled("shop", "usrs = 1", &[]).expect_err("no such flag");
-        assert!(error.contains("hatchery.toml") && error.contains("'usrs'"), "{error}");
+        assert_eq!(
+            error,
+            "hatchery.toml sets 'usrs', which is no flag (did you mean 'users'?); see --help"
+        );
+        let error = settled("shop", "spawnrate = 1", &[]).expect_err("no such flag");
+        assert!(error.contains("did you mean 'spawn-rate'?"), "{error}");
         let error = settled("shop", "", &[("HATCHERY_HEADLESS", "maybe")]).expect_err("no truth");
         assert!(error.starts_with("HATCHERY_HEADLESS"), "{error}");
         let error = settled("shop", "users = {}", &[]).expect_err("no number");
