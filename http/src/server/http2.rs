@@ -1,8 +1,16 @@
 //! HTTP/2 without TLS, for clients that begin with it: prior knowledge, h2c.
 
 use super::{body::Outgoing, guard::guard, io::Io};
+use bytes::Bytes;
 use hatchery_core::{ring::Stream, shard::Shard};
-use hyper::{body::Incoming, rt::Executor, server::conn::http2::Builder, service::HttpService};
+use hyper::{
+    Response,
+    body::{Body, Incoming},
+    header::{CONTENT_LENGTH, HeaderValue},
+    rt::Executor,
+    server::conn::http2::Builder,
+    service::HttpService,
+};
 use std::{
     error::Error,
     future::{Future, poll_fn},
@@ -30,6 +38,15 @@ where
         Builder::new(OnShard(shard)).auto_date_header(false).serve_connection(Io(stream), service);
     // Whatever went wrong is the client's affair, and it knows.
     let _ = guard(pin!(connection)).await;
+}
+
+/// The head alone, with the length that the body would have.
+pub(super) fn without_body(response: Response<Outgoing>) -> Response<Outgoing> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Outgoing::Whole(Bytes::new()))
 }
 
 /// Runs hyper's tasks on the shard.

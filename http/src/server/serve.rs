@@ -4,7 +4,7 @@ use super::{
     Answer, Request,
     body::Outgoing,
     guard::guard,
-    http2::{begins_http2, serve_http2},
+    http2::{begins_http2, serve_http2, without_body},
     io::Io,
 };
 use bytes::Bytes;
@@ -13,7 +13,8 @@ use hatchery_core::{
     shard::Shard,
 };
 use hyper::{
-    HeaderMap, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
+    HeaderMap, Method, Response, StatusCode, Version, body::Incoming, server::conn::http1,
+    service::service_fn,
 };
 use std::{convert::Infallible, future::Future, pin::pin, rc::Rc, time::Duration};
 
@@ -86,9 +87,12 @@ where
     H: Fn(Request) -> F + 'static,
     F: Future<Output = Answer> + 'static,
 {
+    // Over HTTP/2 hyper sends a body whatever was asked.
+    let is_http2_head = request.version() == Version::HTTP_2 && request.method() == Method::HEAD;
     // Inside, so that what the handler does before its first await is guarded too.
     let answer = guard(pin!(async move { handler(Request::new(request)).await })).await;
-    Ok(answer.map_or_else(|_| panicked(), Answer::into_response))
+    let response = answer.map_or_else(|_| panicked(), Answer::into_response);
+    Ok(if is_http2_head { without_body(response) } else { response })
 }
 
 fn panicked() -> Response<Outgoing> {

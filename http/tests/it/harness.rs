@@ -225,6 +225,8 @@ impl Server {
         thread::spawn(move || {
             for (i, stream) in listener.incoming().flatten().enumerate() {
                 let serve = Arc::clone(&serve);
+                // What was written is on its way, even if the test resets the connection next.
+                stream.set_nodelay(true).expect("a socket");
                 thread::spawn(move || serve(i, stream));
             }
         });

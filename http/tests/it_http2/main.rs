@@ -9,4 +9,10 @@ mod guards;
 mod harness;
 #[path = "../it/requests.rs"]
 mod requests;
+
+mod frames;
+mod hostile;
+mod multiplexing;
+mod target;
+mod tls;
 mod uploads;

@@ -37,31 +37,47 @@ pub(super) struct Io {
     /// write is a send.
     first: Option<Vec<u8>>,
     is_bulk: bool,
+    /// Whether the server does not hear any more. What it said before is still read, and so h2,
+    /// which gives up all streams when a write fails, is not told; reading ends soon enough.
+    is_deaf: bool,
 }
 
 impl Io {
     pub(super) fn new(transport: Transport, known: &Rc<Known>) -> Io {
-        Io { transport, known: Rc::clone(known), first: Some(vec![]), is_bulk: false }
+        Io {
+            transport,
+            known: Rc::clone(known),
+            first: Some(vec![]),
+            is_bulk: false,
+            is_deaf: false,
+        }
     }
 
     /// Remembers what broke the connection.
-    fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(error)) = &polled {
-            self.known.error.borrow_mut().get_or_insert_with(|| HttpError::read(error));
-        }
-        polled
+    fn note(&self, error: &io::Error) {
+        self.known.error.borrow_mut().get_or_insert_with(|| HttpError::read(error));
     }
 
-    fn poll_slices(
+    fn poll_slices(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<usize> {
+        if !self.is_deaf {
+            match ready!(self.poll_send(cx, slices)) {
+                Ok(n_written) => return Poll::Ready(n_written),
+                Err(error) => {
+                    self.note(&error);
+                    self.is_deaf = true;
+                }
+            }
+        }
+        Poll::Ready(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.first {
-            None => {
-                let polled = self.transport.poll_write(cx, slices);
-                self.note(polled)
-            }
+            None => self.transport.poll_write(cx, slices),
             Some(first) if first.is_empty() => {
                 slices.iter().for_each(|slice| first.extend_from_slice(slice));
                 Poll::Ready(Ok(first.len()))
@@ -70,8 +86,7 @@ impl Io {
                 let n_first = first.len();
                 let both: Vec<_> =
                     [IoSlice::new(first)].into_iter().chain(slices.iter().copied()).collect();
-                let polled = self.transport.poll_write(cx, &both);
-                let n_written = ready!(self.note(polled))?;
+                let n_written = ready!(self.transport.poll_write(cx, &both))?;
                 self.first = None;
                 // Nothing was written before, so that there was room for so few bytes.
                 Poll::Ready(n_written.checked_sub(n_first).ok_or(io::ErrorKind::WriteZero.into()))
@@ -98,7 +113,8 @@ impl AsyncRead for Io {
             into.put_slice(&bytes[..n]);
             (n, (n, is_first && bytes.starts_with(HTTP1)))
         });
-        let Some((n, is_http1)) = ready!(io.note(polled))? else { return Poll::Ready(Ok(())) };
+        let read = ready!(polled).inspect_err(|error| io.note(error))?;
+        let Some((n, is_http1)) = read else { return Poll::Ready(Ok(())) };
         if is_http1 {
             io.known.error.borrow_mut().get_or_insert_with(HttpError::not_http2);
         }
@@ -113,7 +129,7 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_slices(cx, &[IoSlice::new(bytes)])
+        self.get_mut().poll_slices(cx, &[IoSlice::new(bytes)]).map(Ok)
     }
 
     fn poll_write_vectored(
@@ -121,7 +137,7 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_slices(cx, slices)
+        self.get_mut().poll_slices(cx, slices).map(Ok)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -130,8 +146,13 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = self.get_mut();
-        let polled = io.transport.poll_flush(cx);
-        io.note(polled)
+        if !io.is_deaf
+            && let Err(error) = ready!(io.transport.poll_flush(cx))
+        {
+            io.note(&error);
+            io.is_deaf = true;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
