@@ -1,9 +1,10 @@
 //! The rarer things that a session can do.
 
 use crate::harness::{Server, answer, on_shard, options, read_request};
+use hatchery_core::ring::{Address, SocketOptions, Stream};
 use hatchery_http::{HttpSession, Multipart, SessionOptions};
 use std::{
-    io::{BufReader, Write},
+    io::{BufReader, Read, Write},
     net::IpAddr,
 };
 
@@ -147,4 +148,27 @@ fn sessions_take_source_addresses_in_turn() {
     });
     let last: Vec<_> = seen.try_iter().map(|ip| ip.to_string()).collect();
     assert_eq!(last, ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"]);
+}
+
+#[test]
+fn one_small_write_after_the_other_waits_for_nothing_but_the_kernel() {
+    let server =
+        Server::raw(|_, mut stream| while stream.read(&mut [0; 512]).is_ok_and(|n| n > 0) {});
+    let address = server.url.strip_prefix("http://").and_then(|it| it.parse().ok());
+    let address = Address::Tcp(address.expect("an address"));
+    on_shard(move |shard| {
+        let address = address.clone();
+        async move {
+            let options = SocketOptions::default();
+            let connect = Stream::connect(shard.ring(), &address, &options);
+            let mut stream = connect.await.expect("it listens");
+            let begin_ns = shard.now_ns();
+            // One that slept until the shard's next pulse would cost up to a second.
+            for _ in 0..50 {
+                stream.write_all(b"small").await.expect("open");
+            }
+            let took_ns = shard.now_ns() - begin_ns;
+            assert!(took_ns < 5_000_000_000, "{took_ns} ns");
+        }
+    });
 }

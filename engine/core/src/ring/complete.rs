@@ -42,6 +42,7 @@ impl Driver {
         if is_unclear {
             return;
         }
+        self.awaits_sent_now = false;
         let mut sent_now = mem::take(&mut self.sent_now);
         for slot in sent_now.drain(..) {
             let slot = slot as usize;

@@ -121,6 +121,9 @@ pub(super) struct Driver {
     pub(super) completions: Vec<(u64, i32, u32)>,
     /// Slots of which a send was submitted that is over when the kernel has taken it.
     pub(super) sent_now: Vec<u32>,
+    /// Whether somebody waits for the end of such a send, which no completion tells: a turn that
+    /// slept would sleep too long.
+    pub(super) awaits_sent_now: bool,
     wake_fd: Waker,
     /// Where the kernel puts the eventfd's counter.
     wake_count: Box<u64>,
@@ -159,6 +162,7 @@ impl Ring {
             spare_own: vec![],
             completions: vec![],
             sent_now: vec![],
+            awaits_sent_now: false,
             wake_fd: waker,
             wake_count: Box::new(0),
             wake_armed: false,
@@ -216,6 +220,7 @@ impl Driver {
         // SAFETY: the only other view of the queue is `&mut self.ring`, not in use.
         let queue = unsafe { self.ring.submission_shared() };
         let n_submissions = queue.len() as u32;
+        let wait = if self.awaits_sent_now { Wait::No } else { wait };
         let result = match wait {
             Wait::No if n_submissions == 0 && !queue.taskrun() && !queue.cq_overflow() => {
                 return Ok(());

@@ -188,6 +188,7 @@ impl Stream {
             return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
         }
         if socket.is_sending() {
+            driver.awaits_sent_now |= socket.is_sending_now;
             remember(&mut socket.writer, cx);
             return Poll::Pending;
         }
