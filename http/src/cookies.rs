@@ -1,7 +1,7 @@
 //! A session's cookies.
 
 use crate::site::Target;
-use cookie_store::{CookieStore, RawCookie};
+use cookie_store::{Cookie, CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 use std::{cell::RefCell, fmt};
 
@@ -12,26 +12,35 @@ pub(crate) struct Cookies {
     store: RefCell<Option<Box<CookieStore>>>,
 }
 
-/// Cookies taken from one response; browsers stop at about 50 per domain.
-const SET_COOKIES_MAX: usize = 64;
+/// Cookies taken from one response, and held of one domain. RFC 6265, section 6.1, asks for 50.
+const DOMAIN_COOKIES_MAX: usize = 64;
+
+/// Bytes of a cookie with its attributes: what RFC 6265, section 6.1, asks for. Browsers ignore
+/// larger ones too.
+const COOKIE_BYTES_MAX: usize = 4096;
 
 /// Cookies that a session holds. Browsers keep about 3,000; a user of a load test is one visitor
 /// of a few sites.
 const COOKIES_MAX: usize = 1_000;
 
 impl Cookies {
-    /// Takes the cookies that a response sets.
+    /// Takes the cookies that a response sets. One too many or too large is ignored; those that are
+    /// there already may change and expire.
     pub(crate) fn store(&self, headers: &HeaderMap, target: &Target) {
         let mut store = self.store.borrow_mut();
         let store = store.get_or_insert_default();
-        for value in headers.get_all(SET_COOKIE).iter().take(SET_COOKIES_MAX) {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            let Ok(cookie) = RawCookie::parse(text) else { continue };
-            if store.iter_any().nth(COOKIES_MAX - 1).is_some() {
-                return;
+        for value in headers.get_all(SET_COOKIE).iter().take(DOMAIN_COOKIES_MAX) {
+            if value.len() > COOKIE_BYTES_MAX {
+                continue;
             }
+            let text = String::from_utf8_lossy(value.as_bytes());
+            let Ok(raw) = RawCookie::parse(text) else { continue };
             // One that is meant for another domain is not for us to keep.
-            let _ = store.insert_raw(&cookie.into_owned(), target.url());
+            let Ok(cookie) = Cookie::try_from_raw_cookie(&raw, target.url()) else { continue };
+            let cookie = cookie.into_owned();
+            if has_room(store, &cookie) {
+                let _ = store.insert(cookie, target.url());
+            }
         }
     }
 
@@ -76,10 +85,75 @@ impl Cookies {
     }
 }
 
+/// Whether a cookie may be kept: it takes the place of another, or there are not too many. Expired
+/// ones make room first.
+fn has_room(store: &mut CookieStore, cookie: &Cookie<'_>) -> bool {
+    let (mut n_cookies, mut n_of_domain) = (0, 0);
+    for known in store.iter_any() {
+        n_cookies += 1;
+        if known.domain == cookie.domain {
+            n_of_domain += 1;
+            if known.name() == cookie.name() && known.path == cookie.path {
+                return true;
+            }
+        }
+    }
+    if n_cookies < COOKIES_MAX && n_of_domain < DOMAIN_COOKIES_MAX {
+        return true;
+    }
+    let expired = store.iter_any().filter(|known| known.is_expired());
+    let key = |known: &Cookie<'_>| {
+        (String::from(&known.domain), String::from(&known.path), known.name().to_owned())
+    };
+    let expired: Vec<_> = expired.map(key).collect();
+    for (domain, path, name) in &expired {
+        store.remove(domain, path, name);
+    }
+    let of_domain = store.iter_any().filter(|known| known.domain == cookie.domain);
+    of_domain.count() < DOMAIN_COOKIES_MAX && store.iter_any().count() < COOKIES_MAX
+}
+
 impl fmt::Debug for Cookies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let store = self.store.borrow();
         let n_cookies = store.as_ref().map_or(0, |store| store.iter_any().count());
         f.debug_struct("Cookies").field("n_cookies", &n_cookies).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{local::Local, options::SessionOptions};
+
+    fn set(jar: &Cookies, target: &Target, line: &str) {
+        let line = HeaderValue::try_from(line).expect("a header");
+        jar.store(&HeaderMap::from_iter([(SET_COOKIE, line)]), target);
+    }
+
+    fn n_held(jar: &Cookies) -> usize {
+        jar.store.borrow().as_ref().map_or(0, |store| store.iter_any().count())
+    }
+
+    #[test]
+    fn expired_cookies_make_room_and_nothing_grows_without_end() {
+        let local = Local::new(SessionOptions::default(), 0);
+        let url = "http://example.org/".parse().expect("a URL");
+        let target = Target::of_url(&local, &url).expect("a target");
+        let jar = Cookies::default();
+        for i in 0..1_000 {
+            set(&jar, &target, &format!("c{i}=1"));
+            set(&jar, &target, &format!("c{i}=1; max-age=0"));
+            assert!(n_held(&jar) <= DOMAIN_COOKIES_MAX);
+        }
+        set(&jar, &target, "last=1");
+        assert_eq!(jar.get("last").as_deref(), Some("1"));
+        for i in 0..1_000 {
+            set(&jar, &target, &format!("d{i}=1"));
+        }
+        set(&jar, &target, "last=2");
+        assert_eq!((jar.get("last").as_deref(), n_held(&jar)), (Some("2"), DOMAIN_COOKIES_MAX));
+        set(&jar, &target, &format!("last={}", "x".repeat(COOKIE_BYTES_MAX)));
+        assert_eq!(jar.get("last").as_deref(), Some("2"));
     }
 }
