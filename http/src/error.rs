@@ -2,6 +2,7 @@
 
 use crate::lean::Malformed;
 use hatchery_core::{net::ConnectError, stats::Failure};
+use rustls::CertificateError;
 use std::{borrow::Cow, error::Error, fmt, io, iter, time::Duration};
 
 /// Why a request failed. Its text is what the error table shows.
@@ -127,9 +128,16 @@ impl HttpError {
     }
 
     pub(crate) fn tls_io(error: &io::Error) -> HttpError {
-        match error.get_ref() {
-            Some(inner) => HttpError::tls(inner),
-            None => HttpError::io(Kind::Tls, error),
+        let Some(inner) = error.get_ref() else { return HttpError::io(Kind::Tls, error) };
+        // Those say when that was, so that each second would have an error of its own.
+        match inner.downcast_ref() {
+            Some(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                ..
+            })) => HttpError::tls(&"invalid peer certificate: it has expired"),
+            Some(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                ..
+            })) => HttpError::tls(&"invalid peer certificate: it is not valid yet"),
+            _ => HttpError::tls(inner),
         }
     }
 
