@@ -65,13 +65,13 @@ impl Target {
 }
 
 /// Whether a path can be sent as it is written: nothing to encode, no fragment to cut, no dots to
-/// resolve. Most are; the others go through the URL parser.
+/// resolve (which may be written `%2e`). Most are; the others go through the URL parser.
 pub(super) fn is_plain(path: &str) -> bool {
     let bytes = path.as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?%".contains(byte);
     bytes.first() == Some(&b'/')
         && bytes.iter().all(plain)
-        && !bytes.windows(2).any(|pair| pair == b"/." || pair == b"//")
+        && !bytes.windows(2).any(|pair| pair == b"/." || pair == b"//" || pair == b"/%")
 }
 
 #[cfg(test)]
@@ -83,7 +83,8 @@ mod tests {
         for path in ["/", "/a/b?c=d&e=%20", "/item/12;v=1", "/a.b"] {
             assert!(is_plain(path), "{path}");
         }
-        for path in ["", "a", "/a b", "/ä", "/a#b", "/a/../b", "/./a", "//host/a", "/a\"", "/a\n"]
+        for path in
+            ["", "a", "/a b", "/ä", "/a#b", "/a/../b", "/./a", "//host/a", "/a\"", "/a\n", "/%2e/a"]
         {
             assert!(!is_plain(path), "{path}");
         }
