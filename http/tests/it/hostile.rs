@@ -10,7 +10,7 @@ use std::{
 };
 
 /// A server that answers `/ok` well and does everything else as `misbehave` says.
-fn server(misbehave: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Server {
+pub(crate) fn server(misbehave: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Server {
     Server::raw(move |i, stream| {
         let mut reader = BufReader::new(stream);
         while let Some(request) = read_request(i, &mut reader) {
@@ -25,13 +25,16 @@ fn server(misbehave: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Server 
 }
 
 /// Closes so that the peer sees a reset.
-fn reset(stream: &TcpStream) {
+pub(crate) fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
 }
 
 /// Requests `/bad`, which must fail with this text, and `/ok`, which must not.
 #[track_caller]
-fn check(misbehave: impl Fn(&mut TcpStream) + Send + Sync + 'static, failure: &str) -> Recorded {
+pub(crate) fn check(
+    misbehave: impl Fn(&mut TcpStream) + Send + Sync + 'static,
+    failure: &str,
+) -> Recorded {
     let url = server(misbehave).url;
     let recorded = on_shard(move |shard| {
         let url = url.clone();
@@ -49,7 +52,7 @@ fn check(misbehave: impl Fn(&mut TcpStream) + Send + Sync + 'static, failure: &s
     recorded
 }
 
-fn says(text: &str) -> impl Fn(&mut TcpStream) + Send + Sync + use<> {
+pub(crate) fn says(text: &str) -> impl Fn(&mut TcpStream) + Send + Sync + use<> {
     let text = text.to_owned();
     move |stream| {
         let _ = stream.write_all(text.as_bytes());

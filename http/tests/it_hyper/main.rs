@@ -15,6 +15,14 @@ mod guards;
 mod harness;
 #[path = "../it/hostile.rs"]
 mod hostile;
+#[path = "../it/hostile_floods.rs"]
+mod hostile_floods;
+#[path = "../it/hostile_shapes.rs"]
+mod hostile_shapes;
+#[path = "../it/hostile_stages.rs"]
+mod hostile_stages;
+#[path = "../it/hostile_tls.rs"]
+mod hostile_tls;
 #[path = "../it/proxies.rs"]
 mod proxies;
 #[path = "../it/requests.rs"]
