@@ -72,6 +72,7 @@ pub struct Environment {
     pub(crate) cores: CoreChoice,
     pub(crate) seed: u64,
     pub(crate) spin: bool,
+    pub(crate) phases: bool,
 }
 
 impl Default for Environment {
@@ -93,6 +94,7 @@ impl Default for Environment {
             cores: CoreChoice::Auto,
             seed: 0,
             spin: false,
+            phases: false,
         }
     }
 }
@@ -215,6 +217,15 @@ impl Environment {
         self
     }
 
+    /// Measures the phases of requests (DNS, connect, TLS, first and last byte), which costs a few
+    /// looks at the clock per request. See [`Response::phases`](crate::Response::phases) and
+    /// [`PhaseStats`](crate::PhaseStats). `--phases`.
+    #[must_use]
+    pub fn phases(mut self, phases: bool) -> Environment {
+        self.phases = phases;
+        self
+    }
+
     /// The CPUs to drive users from; all but one by default where there are four or more.
     #[must_use]
     pub fn cores(mut self, cores: CoreChoice) -> Environment {
@@ -271,6 +282,7 @@ impl Environment {
             extensions: vec![Arc::new(HttpDefaults { session: self.http.clone() })],
             seed: self.seed,
             spin: self.spin,
+            phases: self.phases,
             ..Common::default()
         };
         Ok(RunnerConfig {

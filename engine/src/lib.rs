@@ -17,7 +17,7 @@ pub mod tool;
 /// Sockets on a core's ring, for protocols of one's own: see `engine/examples/tcp.rs`.
 pub mod net {
     pub use hatchery_core::{
-        net::{ConnectError, Target, connect},
+        net::{ConnectError, Target, connect, connect_timed},
         ring::{Address, Listener, SocketOptions, Stream},
     };
 }
@@ -53,8 +53,8 @@ pub use hatchery_core::{
         EventHook, Events, Heard, RequestContext, RequestEvent, TestStart, TestStop, UserError,
     },
     placement::CoreChoice,
-    shard::{Common, Shard, Ticket},
-    stats::{Failure, Snapshot},
+    shard::{Common, Shard, Stopwatch, Ticket},
+    stats::{Failure, Phase, PhaseStats, Phases, Snapshot},
     user::{
         Choice, Class, Cx, Exit, Leaf, Mount, Problem, Root, Spawn, Table, TagFilter, TaskResult,
         TaskSet, Tasks, User, Wait, between, constant, constant_pacing, constant_throughput,

@@ -6,11 +6,15 @@ use crate::{
     error::HttpError,
     local::Local,
     options::SessionOptions,
-    request::{Challenge, ProxyChoice, RequestBuilder},
+    request::{Challenge, Parts, ProxyChoice, RequestBuilder},
     site::{Origin, Proxy, Site},
     websocket::Upgrading,
 };
-use hatchery_core::{events::RequestContext, shard::Shard, user::Spawn};
+use hatchery_core::{
+    events::RequestContext,
+    shard::{Shard, Ticket},
+    user::Spawn,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rustls::ClientConfig;
 use std::{
@@ -304,13 +308,19 @@ impl Inner {
         !self.shard.events().request.is_empty()
     }
 
-    /// What a request carries along: the session's values, and over them its own.
-    pub(crate) fn context(&self, own: Option<&RequestContext>) -> RequestContext {
-        let mut context = self.context.borrow().clone();
-        if let Some(own) = own {
-            context.merge(own);
+    /// Begins a request, with what it is to carry along if anybody listens: the session's values,
+    /// and over them its own.
+    #[inline]
+    pub(crate) fn begin(&self, parts: Option<&Parts>) -> Ticket {
+        let mut ticket = self.shard.begin();
+        if self.has_listeners() {
+            let context = ticket.context_mut();
+            context.merge(&self.context.borrow());
+            if let Some(parts) = parts {
+                context.merge(&parts.context);
+            }
         }
-        context
+        ticket
     }
 
     /// The way to an origin: directly, unless the request or the session names a proxy.

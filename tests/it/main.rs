@@ -17,6 +17,7 @@ mod names;
 mod nginx;
 mod order;
 mod panics;
+mod phases;
 mod settings;
 mod tags;
 mod tidy;

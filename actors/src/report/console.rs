@@ -3,6 +3,8 @@
 //! Two differences: response times below 100 ms keep their decimals, and a column whose numbers
 //! outgrow Locust's width is widened for all rows instead of shifting one.
 
+mod phases;
+
 use super::{
     Report,
     text::{fit, ms, printable},
@@ -225,6 +227,7 @@ impl Report for Console {
     fn write(&self, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.stats_table(snapshot, Rates::Total).as_bytes())?;
         out.write_all(self.percentile_table(snapshot).as_bytes())?;
+        out.write_all(self.phase_table(snapshot).as_bytes())?;
         out.write_all(self.error_table(snapshot).as_bytes())?;
         out.write_all(self.exception_table(snapshot).as_bytes())
     }

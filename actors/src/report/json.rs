@@ -4,7 +4,7 @@ use super::{Report, buckets::response_times};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use hatchery_core::{
     clock::NS_PER_S,
-    stats::{EntryKey, EntryStats, Histogram, Second, Snapshot},
+    stats::{EntryKey, EntryStats, Histogram, Phase, PhaseStats, Second, Snapshot},
 };
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use serde::Serialize;
@@ -47,6 +47,35 @@ struct Entry<'a> {
     /// them (its compressed V2 encoding in base64). Histograms of several entries add up, which
     /// percentiles do not.
     histogram_us: String,
+    /// Ours, and only if the run measured phases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phases_us: Option<PhasesUs>,
+}
+
+/// Where the response times went; `null` for a phase that no request had.
+#[derive(Debug, Serialize)]
+struct PhasesUs {
+    connections_opened: u64,
+    dns: Option<PhaseUs>,
+    connect: Option<PhaseUs>,
+    tls: Option<PhaseUs>,
+    first_byte: Option<PhaseUs>,
+    last_byte: Option<PhaseUs>,
+}
+
+/// Times of a phase in microseconds, by the share of its requests that were as fast.
+#[derive(Debug, Serialize)]
+struct PhaseUs {
+    /// Requests that had it.
+    num_requests: u64,
+    #[serde(rename = "0.5")]
+    p50: u64,
+    #[serde(rename = "0.95")]
+    p95: u64,
+    #[serde(rename = "0.99")]
+    p99: u64,
+    #[serde(rename = "1")]
+    max: u64,
 }
 
 /// Response times in microseconds, by the share of requests that were as fast; `null` if no
@@ -101,6 +130,24 @@ fn entry<'a>(key: &'a EntryKey, stats: &EntryStats, start_unix_ns: u64) -> Entry
         num_fail_per_sec: per_second(stats, |second| second.n_failures),
         percentiles_us: percentiles(stats),
         histogram_us: encoded(&total.latency_us),
+        phases_us: total.phases.as_deref().map(phases),
+    }
+}
+
+fn phases(stats: &PhaseStats) -> PhasesUs {
+    let phase = |phase| {
+        let histogram_us = stats.histogram_us(phase)?;
+        let at = |share| histogram_us.value_at_quantile(share);
+        let num_requests = histogram_us.len();
+        Some(PhaseUs { num_requests, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1.0) })
+    };
+    PhasesUs {
+        connections_opened: stats.n_connections(),
+        dns: phase(Phase::Dns),
+        connect: phase(Phase::Connect),
+        tls: phase(Phase::Tls),
+        first_byte: phase(Phase::FirstByte),
+        last_byte: phase(Phase::LastByte),
     }
 }
 
@@ -136,7 +183,10 @@ fn unix_s(unix_ns: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::sample_run, *};
+    use super::{
+        super::tests::{measured_run, sample_run},
+        *,
+    };
     use hatchery_core::stats::new_histogram;
     use hdrhistogram::serialization::Deserializer;
     use serde_json::Value;
@@ -168,6 +218,21 @@ mod tests {
             all.add(Deserializer::new().deserialize::<u64, _>(&mut &*bytes).unwrap()).unwrap();
         }
         assert_eq!(all, snapshot.aggregated().total.latency_us);
+    }
+
+    #[test]
+    fn measured_phases_are_a_field_of_their_entry() {
+        let rows: Vec<Value> = serde_json::from_str(&json(&measured_run())).unwrap();
+        let phases = &rows[0]["phases_us"];
+        assert_eq!(phases["connections_opened"], 1);
+        assert_eq!(phases["connect"]["num_requests"], 1);
+        assert_eq!(
+            (&phases["connect"]["0.5"], &phases["connect"]["1"]),
+            (&300.into(), &300.into())
+        );
+        assert_eq!(phases["first_byte"]["num_requests"], 3);
+        assert_eq!(phases["tls"], Value::Null);
+        assert!(!json(&sample_run()).contains("phases_us"));
     }
 
     #[test]

@@ -34,8 +34,9 @@ pub(crate) mod tests {
     use super::*;
     use hatchery_core::{
         clock::NS_PER_S,
-        stats::{ExceptionStats, Failure, Recorder, Sample},
+        stats::{ExceptionStats, Failure, Phase, Phases, Recorder, Sample},
     };
+    use std::time::Duration;
 
     /// Unix second at which [`sample_run`] begins.
     pub(crate) const START_UNIX_S: u64 = 1_700_000_000;
@@ -76,6 +77,26 @@ pub(crate) mod tests {
             message: "no item in the cart".to_owned(),
             trace: String::new(),
         });
+        snapshot
+    }
+
+    /// Three requests with phases, of which the first opens a connection.
+    pub(crate) fn measured_run() -> Snapshot {
+        let mut recorder = Recorder::new(0);
+        for (i, times_us) in [[300, 900, 40], [0, 800, 50], [0, 12_000, 60]].iter().enumerate() {
+            record(&mut recorder, ("GET", "/", times_us.iter().sum(), 1, None));
+            let mut phases = Phases::default();
+            let times = times_us.map(Duration::from_micros);
+            let named = [Phase::Connect, Phase::FirstByte, Phase::LastByte].into_iter().zip(times);
+            named.skip(usize::from(i > 0)).for_each(|(phase, time)| phases.add(phase, time));
+            if i == 0 {
+                phases.count_connection();
+            }
+            let id = recorder.entry("GET", "/");
+            recorder.record_phases(id, &phases);
+        }
+        let mut snapshot = Snapshot::new(START_UNIX_S * NS_PER_S);
+        recorder.collect().iter_mut().for_each(|delta| snapshot.absorb(delta));
         snapshot
     }
 

@@ -70,6 +70,10 @@ pub(crate) struct RunFlags {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Measure DNS, connect, TLS, first and last byte of each request, and print them at the end
+    #[arg(long)]
+    pub(crate) phases: bool,
+
     /// Print no tables before the end
     #[arg(long)]
     pub(crate) only_summary: bool,

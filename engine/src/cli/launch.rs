@@ -74,6 +74,7 @@ pub(crate) fn configure(environment: &mut Environment, flags: &RunFlags) {
     environment.seed = flags.seed.unwrap_or(environment.seed);
     environment.exit_code_on_error = flags.exit_code_on_error;
     environment.spin |= flags.spin;
+    environment.phases |= flags.phases;
     flags.http.apply(&mut environment.http);
     set_tags(environment, &flags.tags, &flags.exclude_tags);
     if flags.equal_weights {

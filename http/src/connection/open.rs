@@ -12,7 +12,7 @@ use crate::{
     request::Deadline,
     session::Inner,
 };
-use hatchery_core::net;
+use hatchery_core::{net, shard::Stopwatch, stats};
 use rustls::ClientConfig;
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ pub(crate) async fn obtain(
     deadline: &mut Deadline,
 ) -> Result<Lease, HttpError> {
     if let Some(http2) = session.http2.as_ref().filter(|http2| http2.may_serve(route)) {
-        let opened = deadline.connecting(http2.open(session, route)).await?;
+        let stopwatch = deadline.stopwatch();
+        let opened = deadline.connecting(http2.open(session, route, &stopwatch)).await?;
         // Those that turn out to speak HTTP/1.1 have no place in a shared pool; all later ones do.
         if let Some(connection) = opened {
             return Ok(Lease::new(connection, route.clone(), None));
@@ -78,18 +79,22 @@ async fn connect(
     deadline: &mut Deadline,
 ) -> Result<Lease, HttpError> {
     let turn = slot.as_ref().map_or(session.turn, |slot| slot.turn);
-    let opening = async { over(session, transport(session, route, turn).await?).await };
+    let stopwatch = &deadline.stopwatch();
+    let opening = async { over(session, transport(session, route, turn, stopwatch).await?).await };
     let connection = deadline.connecting(opening).await?;
     Ok(Lease::new(connection, route.clone(), slot))
 }
 
-/// A connected socket, with TLS if the origin wants it.
+/// A connected socket, with TLS if the origin wants it. What has to be agreed on before TLS is one
+/// more lap of [`stats::Phase::Connect`].
 pub(super) async fn transport(
     session: &Inner,
     route: &Route,
     turn: usize,
+    stopwatch: &Stopwatch,
 ) -> Result<Transport, HttpError> {
-    transport_by(session, route, turn, route.origin.tls.is_some(), Inner::tls_config).await
+    let is_tunnelled = route.origin.tls.is_some();
+    transport_by(session, route, turn, is_tunnelled, Inner::tls_config, stopwatch).await
 }
 
 /// The same with a TLS configuration of its own, and through a tunnel if it is to be one and there
@@ -100,31 +105,43 @@ pub(super) async fn transport_by(
     turn: usize,
     is_tunnelled: bool,
     tls_config: impl FnOnce(&Inner) -> Result<Arc<ClientConfig>, HttpError>,
+    stopwatch: &Stopwatch,
 ) -> Result<Transport, HttpError> {
     let Route { origin, proxy } = route;
     let options = &session.options;
     let first = proxy.as_ref().map_or(&origin.target, |proxy| &proxy.target);
     let resolved = options.resolved(first);
     let first = resolved.as_ref().unwrap_or(first);
-    let connected = net::connect(&session.shard, first, &options.socket(turn)).await;
+    let socket = options.socket(turn);
+    let connected = net::connect_timed(&session.shard, first, &socket, stopwatch).await;
     let connected = connected.map_err(|error| HttpError::connect(&error));
     let stream = match proxy {
         None => connected?,
         Some(proxy) => {
             let stream = connected.map_err(|error| HttpError::proxy(&proxy.text, error))?;
             match is_tunnelled {
-                true => tunnel(&session.local, proxy, &origin.target, stream).await?,
+                true => {
+                    let stream = tunnel(&session.local, proxy, &origin.target, stream).await?;
+                    stopwatch.lap(stats::Phase::Connect);
+                    stream
+                }
                 false => stream,
             }
         }
     };
-    match &origin.tls {
-        None => Ok(Transport::Plain(stream)),
+    let transport = match &origin.tls {
+        None => Transport::Plain(stream),
         Some(name) => {
             let config = tls_config(session)?;
-            Ok(Transport::Tls(Box::new(Tls::connect(stream, config, name.clone()).await?)))
+            // Reading certificates is this core's work.
+            stopwatch.start();
+            let tls = Tls::connect(stream, config, name.clone()).await?;
+            stopwatch.lap(stats::Phase::Tls);
+            Transport::Tls(Box::new(tls))
         }
-    }
+    };
+    stopwatch.count_connection();
+    Ok(transport)
 }
 
 /// HTTP/1.1 over it.

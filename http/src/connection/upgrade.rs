@@ -13,10 +13,13 @@ pub(crate) async fn upgrade(
     write: impl Fn(&mut Vec<u8>),
     deadline: &mut Deadline,
 ) -> Result<(Head, Transport), HttpError> {
-    let connecting = Box::pin(transport_by(session, route, session.turn, true, http1_config));
-    let transport = deadline.connecting(connecting).await?;
+    let (turn, stopwatch) = (session.turn, &deadline.stopwatch());
+    let connecting = transport_by(session, route, turn, true, http1_config, stopwatch);
+    let transport = deadline.connecting(Box::pin(connecting)).await?;
     let mut connection = LeanConnection::new(&session.local, transport);
+    deadline.start_exchange(connection.n_read());
     let head = connection.upgrade(write, deadline).await?;
+    deadline.head_came(session.shard.now_ns());
     Ok((head, connection.into_transport()))
 }
 

@@ -1,7 +1,13 @@
-//! The time limits of a request. Without any there is no timer.
+//! The time limits of a request, and the moment of its response's first byte where that is
+//! measured: both are looked at when there is nothing to read. Without either there is no timer.
 
 use crate::error::{HttpError, Phase};
-use hatchery_core::{clock::duration_ns, shard::Shard, timer::Sleep};
+use hatchery_core::{
+    clock::duration_ns,
+    shard::{Shard, Stopwatch},
+    stats::Phase as TimedPhase,
+    timer::Sleep,
+};
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
@@ -31,6 +37,18 @@ struct Timers {
     limits: Limits,
     total: Option<Sleep>,
     read: Option<Reading>,
+    stopwatch: Stopwatch,
+    /// The head under way, if phases are measured.
+    awaited: Option<Awaited>,
+}
+
+/// A head that has not come whole.
+#[derive(Debug)]
+struct Awaited {
+    /// Bytes read before it.
+    n_read: u64,
+    /// When its first byte had come, if it came in pieces.
+    first_byte_ns: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -41,12 +59,25 @@ struct Reading {
 
 impl Deadline {
     /// Starts the time.
-    pub(crate) fn start(shard: &Rc<Shard>, limits: Limits) -> Deadline {
-        if limits == Limits::default() {
+    pub(crate) fn start(shard: &Rc<Shard>, limits: Limits, stopwatch: &Stopwatch) -> Deadline {
+        if limits == Limits::default() && !stopwatch.is_on() {
             return Deadline(None);
         }
         let total = limits.total.map(|limit| shard.sleep(limit));
-        Deadline(Some(Box::new(Timers { shard: Rc::clone(shard), limits, total, read: None })))
+        let (shard, stopwatch) = (Rc::clone(shard), stopwatch.clone());
+        Deadline(Some(Box::new(Timers {
+            shard,
+            limits,
+            total,
+            read: None,
+            stopwatch,
+            awaited: None,
+        })))
+    }
+
+    /// What takes the times of the request's phases.
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        self.0.as_ref().map_or(Stopwatch::OFF, |timers| timers.stopwatch.clone())
     }
 
     /// No limit at all.
@@ -91,11 +122,35 @@ impl Deadline {
         .await
     }
 
-    /// A new exchange begins, so that the time between reads starts anew.
+    /// A new exchange begins, so that the time between reads starts anew. `n_read` counts what was
+    /// read before.
     #[inline]
-    pub(crate) fn restart_read(&mut self) {
+    pub(crate) fn start_exchange(&mut self, n_read: u64) {
         if let Some(timers) = &mut self.0 {
             timers.read = None;
+            if timers.stopwatch.is_on() {
+                timers.stopwatch.start_exchange();
+                timers.awaited = Some(Awaited { n_read, first_byte_ns: None });
+            }
+        }
+    }
+
+    /// The response's head came at this time.
+    #[inline]
+    pub(crate) fn head_came(&mut self, head_ns: u64) {
+        if let Some(timers) = &mut self.0
+            && let Some(awaited) = timers.awaited.take()
+        {
+            let first_byte_ns = awaited.first_byte_ns.unwrap_or(head_ns);
+            timers.stopwatch.lap_at(TimedPhase::FirstByte, first_byte_ns);
+        }
+    }
+
+    /// The response's body was complete at this time.
+    #[inline]
+    pub(crate) fn body_came(&mut self, end_ns: u64) {
+        if let Some(timers) = &mut self.0 {
+            timers.stopwatch.lap_at(TimedPhase::LastByte, end_ns);
         }
     }
 
@@ -123,6 +178,12 @@ impl Timers {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, n_read: u64, phase: Phase) -> Poll<HttpError> {
+        if let Some(awaited) = &mut self.awaited
+            && awaited.first_byte_ns.is_none()
+            && awaited.n_read != n_read
+        {
+            awaited.first_byte_ns = Some(self.shard.now_ns());
+        }
         if let Poll::Ready(error) = self.poll_total(cx, phase) {
             return Poll::Ready(error);
         }

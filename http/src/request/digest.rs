@@ -9,6 +9,7 @@ use crate::{
     session::Inner,
     site::{Origin, Target},
 };
+use hatchery_core::shard::Ticket;
 use http::{HeaderMap, HeaderValue, Method, header::WWW_AUTHENTICATE};
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
@@ -42,7 +43,7 @@ pub(super) async fn follow_with(
     parts: &mut Parts,
     credentials: Credentials,
     (method, target): (Method, Rc<Target>),
-    start_ns: u64,
+    ticket: &Ticket,
 ) -> Result<Followed, HttpError> {
     let answer = |challenge: &Challenge| {
         let cnonce = format!("{:016x}", session.shard.rng().u64(..));
@@ -52,8 +53,8 @@ pub(super) async fn follow_with(
         Some(known) if known.is_of(&target) => Some(answer(known)),
         _ => None,
     };
-    let hop = Hop::first(method.clone(), Rc::clone(&target), parts, start_ns);
-    let first = follow(session, parts, hop).await?;
+    let hop = Hop::first(method.clone(), Rc::clone(&target), parts, ticket.start_ns());
+    let first = follow(session, parts, hop, ticket.stopwatch()).await?;
     if first.response.status_code() != 401 {
         return Ok(first);
     }
@@ -63,7 +64,7 @@ pub(super) async fn follow_with(
     parts.authorization = Some(answer(&challenge));
     *session.challenge.borrow_mut() = Some(Box::new(challenge));
     let hop = Hop::first(method.clone(), Rc::clone(&target), parts, first.end_ns);
-    let mut second = follow(session, parts, hop).await?;
+    let mut second = follow(session, parts, hop, ticket.stopwatch()).await?;
     second.response.add_to_history(first.response);
     Ok(second)
 }

@@ -55,7 +55,7 @@ pub(super) async fn exchange(
         let is_last = lease.begin(session.options.requests_per_connection);
         let way = Way { forwarder: route.forwarder(), is_last };
         let n_read = lease.connection.n_read();
-        deadline.restart_read();
+        deadline.start_exchange(n_read);
         let sent = match &mut lease.connection {
             Connection::Lean(connection) => {
                 let is_head = hop.method == Method::HEAD;
@@ -88,6 +88,7 @@ pub(super) async fn exchange(
                     && hop.stream(parts).is_none_or(BodyStream::is_unsent) => {}
             Ok(head) => {
                 let head_ns = session.shard.now_ns();
+                deadline.head_came(head_ns);
                 return Ok(Answered { lease, head, head_ns });
             }
             Err(error) if !hop.stream(parts).is_none_or(BodyStream::is_unsent) => {
@@ -152,6 +153,7 @@ impl Answered {
             true => head_ns,
             false => session.shard.now_ns(),
         };
+        deadline.body_came(end_ns);
         session.give_back(lease)?;
         // Not part of the response time: it is this core's work, not the server's.
         let body = if head.is_encoded { decode(&head.headers, body, limit)? } else { body };

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
 use bytes::Bytes;
+use hatchery_core::shard::Stopwatch;
 use http::{Method, header::LOCATION};
 use std::rc::Rc;
 use url::Url;
@@ -53,9 +54,10 @@ pub(super) async fn follow(
     session: &Inner,
     parts: &Parts,
     mut hop: Hop,
+    stopwatch: &Stopwatch,
 ) -> Result<Followed, HttpError> {
     let follows = parts.allow_redirects.unwrap_or(hop.method != Method::HEAD);
-    let mut deadline = Deadline::start(&session.shard, parts.limits);
+    let mut deadline = Deadline::start(&session.shard, parts.limits, stopwatch);
     let mut history = vec![];
     loop {
         let mut answered = exchange(session, parts, &hop, &mut deadline).await?;

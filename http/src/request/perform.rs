@@ -50,31 +50,29 @@ pub(super) async fn perform(request: Detached) -> Finished {
     let given = name.or_else(|| session.request_name());
     let label = Label { method: method.clone(), given, first: Rc::clone(&target) };
     let credentials = parts.as_mut().and_then(|parts| parts.digest.take());
-    let mut ticket = session.shard.begin();
-    if session.has_listeners() {
-        let own = parts.as_deref().map(|parts| &parts.context);
-        *ticket.context_mut() = session.context(own);
-    }
+    let ticket = session.begin(parts.as_deref());
     let followed = match (credentials, &mut parts) {
         (Some(credentials), Some(parts)) => {
             let what = (method, target);
-            Box::pin(follow_with(session, parts, credentials, what, ticket.start_ns())).await
+            Box::pin(follow_with(session, parts, credentials, what, &ticket)).await
         }
         _ => {
             let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
             let hop = Hop::first(method, target, parts, ticket.start_ns());
-            follow(session, parts, hop).await
+            follow(session, parts, hop, ticket.stopwatch()).await
         }
     };
     match followed {
-        Ok(Followed { response, end_ns, open }) => {
+        Ok(Followed { mut response, end_ns, open }) => {
+            response.set_phases(ticket.stopwatch());
             let response_time_ns = end_ns - ticket.start_ns();
             Finished { response, sent: Some(Sent { ticket, label, response_time_ns }), open }
         }
         Err(error) => {
             let (local, method) = (session.local.clone(), label.method.clone());
             let first = Rc::clone(&label.first);
-            let response = Response::failed(local, method, Some(first), error);
+            let mut response = Response::failed(local, method, Some(first), error);
+            response.set_phases(ticket.stopwatch());
             let response_time_ns = ticket.elapsed_ns();
             let sent = Some(Sent { ticket, label, response_time_ns });
             Finished { response, sent, open: None }

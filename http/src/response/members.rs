@@ -10,7 +10,10 @@ use crate::{
 };
 use bytes::Bytes;
 use encoding_rs::Encoding;
-use hatchery_core::stats::Failure;
+use hatchery_core::{
+    shard::Stopwatch,
+    stats::{Failure, Phases},
+};
 use http::{
     HeaderMap, Method, StatusCode,
     header::{LOCATION, SET_COOKIE},
@@ -39,6 +42,7 @@ struct Rare {
     error: Option<HttpError>,
     reason: Option<ReasonPhrase>,
     history: Vec<Response>,
+    phases: Phases,
     /// By which the text is read, whatever the server says.
     encoding: Option<&'static Encoding>,
 }
@@ -89,6 +93,14 @@ impl Response {
     pub(crate) fn set_history(&mut self, history: Vec<Response>) {
         if !history.is_empty() {
             self.rare.get_or_insert_default().history = history;
+        }
+    }
+
+    /// Keeps what was measured of the request's phases, if they are measured.
+    #[inline]
+    pub(crate) fn set_phases(&mut self, stopwatch: &Stopwatch) {
+        if stopwatch.is_on() {
+            self.rare.get_or_insert_default().phases = stopwatch.phases();
         }
     }
 
@@ -226,6 +238,12 @@ impl Response {
     /// redirects. What is recorded is the whole time, body and all hops included.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
+    }
+
+    /// How long the phases of the request took, its redirects included: DNS, connect, TLS, first
+    /// and last byte. All of them are `None` unless the run measures phases: `--phases`.
+    pub fn phases(&self) -> Phases {
+        self.rare.as_ref().map(|rare| rare.phases).unwrap_or_default()
     }
 
     /// The method of the request that this answers; a redirect may have changed it.

@@ -8,6 +8,7 @@ use crate::{
     session::Inner,
     site::Target,
 };
+use hatchery_core::shard::Ticket;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{
@@ -69,13 +70,13 @@ async fn connect(
     let given = name.or_else(|| session.request_name());
     let method = Method::from_bytes(KIND).expect("it is a word");
     let label = Label { method, given, first: Rc::clone(&first) };
-    let ticket = session.shard.begin();
+    let ticket = session.begin(Some(&parts));
     let key = generate_key();
     set(&mut parts.headers, CONNECTION, HeaderValue::from_static("Upgrade"));
     set(&mut parts.headers, UPGRADE, HeaderValue::from_static("websocket"));
     set(&mut parts.headers, SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     set(&mut parts.headers, SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).expect("it is Base64"));
-    let shaken = shake_hands(session, &parts, &first, &key, ticket.start_ns()).await;
+    let shaken = shake_hands(session, &parts, &first, &key, &ticket).await;
     let response_time_ns = ticket.elapsed_ns();
     let name = label.name().to_owned();
     let sent = Sent { ticket, label, response_time_ns };
@@ -104,12 +105,12 @@ async fn shake_hands(
     parts: &Parts,
     target: &Rc<Target>,
     key: &str,
-    start_ns: u64,
+    ticket: &Ticket,
 ) -> Result<Shaken, (u16, HttpError)> {
     let failed = |error| (0, error);
     let route = session.route(parts.proxy.as_ref(), &target.origin).map_err(failed)?;
-    let mut deadline = Deadline::start(&session.shard, parts.limits);
-    let hop = Hop::first(Method::GET, Rc::clone(target), parts, start_ns);
+    let mut deadline = Deadline::start(&session.shard, parts.limits, ticket.stopwatch());
+    let hop = Hop::first(Method::GET, Rc::clone(target), parts, ticket.start_ns());
     let write = |buffer: &mut Vec<u8>| write_upgrade(buffer, session, parts, &hop);
     let (head, transport) = upgrade(session, &route, write, &mut deadline).await.map_err(failed)?;
     if head.sets_cookies {

@@ -5,7 +5,7 @@ use hatchery_core::{
     message::{Command, Report},
     net::Resolver,
     shard::{Common, Outbox, Setup, Shard, ShardHandle},
-    stats::{Delta, EntryId, EntryKey},
+    stats::{Delta, EntryId, EntryKey, Snapshot},
 };
 use hatchery_http::{HttpDefaults, HttpVersion, SessionOptions};
 use std::{
@@ -50,6 +50,8 @@ pub(crate) struct Recorded {
     /// (text, how often), sorted.
     pub(crate) errors: Vec<(String, u64)>,
     pub(crate) n_abandoned: u64,
+    /// All of it.
+    pub(crate) snapshot: Snapshot,
 }
 
 impl Recorded {
@@ -155,7 +157,7 @@ impl Book {
         }
     }
 
-    fn close(self) -> Recorded {
+    fn close(mut self) -> Recorded {
         let mut recorded = Recorded::default();
         let mut errors = HashMap::<String, u64>::new();
         for delta in &self.deltas {
@@ -181,6 +183,7 @@ impl Book {
                 total.4 += interval.bytes_sum;
             }
         }
+        self.deltas.iter_mut().for_each(|delta| recorded.snapshot.absorb(delta));
         recorded.errors = errors.into_iter().collect();
         recorded.errors.sort();
         recorded

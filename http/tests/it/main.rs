@@ -11,6 +11,7 @@ mod hostile_floods;
 mod hostile_shapes;
 mod hostile_stages;
 mod hostile_tls;
+mod phases;
 mod proxies;
 mod requests;
 mod shared;

@@ -1,15 +1,17 @@
 //! Requests through proxies.
 
 use crate::{
-    harness::{LEAN, Server, answer, on_shard, read_head},
+    harness::{LEAN, Server, answer, on_shard, on_shard_of, read_head},
     tls,
 };
+use hatchery_core::shard::Common;
 use hatchery_http::{HttpError, HttpSession, Proxies, SessionOptions};
 use std::{
     io::{self, BufReader, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 fn through(proxies: Proxies) -> SessionOptions {
@@ -99,6 +101,11 @@ type Log = Arc<Mutex<Vec<(String, Option<String>)>>>;
 
 /// A proxy that makes tunnels to this machine, whatever the name.
 fn tunnelling() -> (Server, Log) {
+    tunnelling_after(Duration::ZERO)
+}
+
+/// The same, if it takes so long to say yes.
+fn tunnelling_after(pause: Duration) -> (Server, Log) {
     let log = Log::default();
     let seen = Arc::clone(&log);
     let server = Server::raw(move |_, stream| {
@@ -109,6 +116,7 @@ fn tunnelling() -> (Server, Log) {
         let port = line.split([':', ' ']).nth(2).and_then(|port| port.parse().ok()).expect("one");
         let target = TcpStream::connect(("127.0.0.1", port)).expect("the target listens");
         let mut stream = reader.into_inner();
+        thread::sleep(pause);
         stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("open");
         let (mut from, mut to) =
             (stream.try_clone().expect("open"), target.try_clone().expect("open"));
@@ -119,6 +127,30 @@ fn tunnelling() -> (Server, Log) {
         let _ = io::copy(&mut &target, &mut stream);
     });
     (server, log)
+}
+
+#[test]
+fn a_proxys_consent_is_a_part_of_the_connect() {
+    let target =
+        tls::server("localhost", |_, tls| tls.write_all(&answer("200 OK", "", "")).is_ok());
+    let pause = Duration::from_millis(200);
+    let (proxy, _) = tunnelling_after(pause);
+    let url = target.url.clone();
+    let options = SessionOptions {
+        proxies: Proxies::default().with("https", &proxy.url).expect("a URL"),
+        lean: LEAN,
+        ..tls::trusting(&target)
+    };
+    on_shard_of(Common { phases: true, ..Common::default() }, move |shard| {
+        let (url, options) = (url.clone(), options.clone());
+        async move {
+            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
+            let response = client.get("/").await;
+            let phases = response.phases();
+            assert!(phases.connect().is_some_and(|time| time >= pause), "{response:?} {phases:?}");
+            assert!(phases.tls().is_some() && phases.n_connections() == 1);
+        }
+    });
 }
 
 #[test]

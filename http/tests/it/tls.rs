@@ -1,6 +1,7 @@
 //! Sessions over TLS.
 
-use crate::harness::{Server, answer, on_shard, read_head};
+use crate::harness::{Server, answer, on_shard, on_shard_of, read_head};
+use hatchery_core::{shard::Common, stats::Phase};
 use hatchery_http::{BodyStream, HttpError, HttpSession, SessionOptions};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
@@ -67,6 +68,29 @@ pub(crate) fn server(
 pub(crate) fn trusting(server: &TlsServer) -> SessionOptions {
     let ca_file = Some(PathBuf::from(server.ca_file.path()));
     SessionOptions { ca_file, ..SessionOptions::default() }
+}
+
+#[test]
+fn a_handshake_is_a_phase_of_the_request_that_waits_for_it() {
+    let server = server("localhost", |_, tls| tls.write_all(&answer("200 OK", "", "")).is_ok());
+    let (url, options) = (server.url.clone(), trusting(&server));
+    let common = Common { phases: true, ..Common::default() };
+    let recorded = on_shard_of(common, move |shard| {
+        let (url, options) = (url.clone(), options.clone());
+        async move {
+            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
+            for is_first in [true, false] {
+                let phases = client.get("/").await.phases();
+                assert_eq!(
+                    (phases.connect().is_some(), phases.tls().is_some()),
+                    (is_first, is_first)
+                );
+            }
+        }
+    });
+    let total = &recorded.snapshot.entry("GET", "/").expect("recorded").total;
+    let stats = total.phases.as_ref().expect("measured");
+    assert_eq!(Phase::ALL.map(|phase| stats.n(phase)), [1, 1, 1, 2, 2]);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod extras;
 mod guards;
 #[path = "../it/harness.rs"]
 mod harness;
+#[path = "../it/phases.rs"]
+mod phases;
 #[path = "../it/requests.rs"]
 mod requests;
 

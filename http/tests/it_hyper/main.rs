@@ -23,6 +23,8 @@ mod hostile_shapes;
 mod hostile_stages;
 #[path = "../it/hostile_tls.rs"]
 mod hostile_tls;
+#[path = "../it/phases.rs"]
+mod phases;
 #[path = "../it/proxies.rs"]
 mod proxies;
 #[path = "../it/requests.rs"]

@@ -2,7 +2,8 @@
 
 use crate::{
     ring::{Address, SocketOptions, Stream},
-    shard::Shard,
+    shard::{Shard, Stopwatch},
+    stats::Phase,
 };
 use std::{
     error::Error,
@@ -72,6 +73,31 @@ pub async fn connect(
     target: &Target,
     options: &SocketOptions,
 ) -> Result<Stream, ConnectError> {
+    connect_timed(shard, target, options, &Stopwatch::OFF).await
+}
+
+/// As [`connect`], and takes the times of [`Phase::Dns`] and [`Phase::Connect`] from now on.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_timed(
+    shard: &Rc<Shard>,
+    target: &Target,
+    options: &SocketOptions,
+    stopwatch: &Stopwatch,
+) -> Result<Stream, ConnectError> {
+    stopwatch.start();
+    let stream = connect_to(shard, target, options, stopwatch).await?;
+    stopwatch.lap(Phase::Connect);
+    Ok(stream)
+}
+
+async fn connect_to(
+    shard: &Rc<Shard>,
+    target: &Target,
+    options: &SocketOptions,
+    stopwatch: &Stopwatch,
+) -> Result<Stream, ConnectError> {
     let (host, port) = match target {
         Target::Host { host, port } => (host, *port),
         Target::Unix(path) => {
@@ -84,8 +110,11 @@ pub async fn connect(
     if let Ok(ip) = host.parse::<IpAddr>() {
         return connect_one(shard, ip, port, options).await.map_err(ConnectError::Connect);
     }
-    let addresses = shard.names.resolve(host, || shard.now_ns()).await;
+    let (addresses, has_waited) = shard.names.resolve(host, || shard.now_ns()).await;
     let addresses = addresses.map_err(|text| ConnectError::Resolve { host: host.clone(), text })?;
+    if has_waited {
+        stopwatch.lap(Phase::Dns);
+    }
     let mut last = None;
     // From an IPv4 address there is no way to an IPv6 one.
     let is_reachable = |ip: &&IpAddr| match options.source {

@@ -4,6 +4,6 @@ mod connect;
 mod names;
 mod resolver;
 
-pub use connect::{ConnectError, Target, connect};
+pub use connect::{ConnectError, Target, connect, connect_timed};
 pub(crate) use names::Names;
 pub use resolver::{Resolved, Resolver};

@@ -46,10 +46,18 @@ impl Names {
         Names { resolver, inbox, names: RefCell::default() }
     }
 
-    /// A name's addresses. `now_ns` is asked for at each poll.
-    pub(crate) async fn resolve(&self, name: &str, now_ns: impl Fn() -> u64) -> Answer {
+    /// A name's addresses, and whether they had to be waited for. `now_ns` is asked for at each
+    /// poll.
+    pub(crate) async fn resolve(&self, name: &str, now_ns: impl Fn() -> u64) -> (Answer, bool) {
         let name: Arc<str> = name.into();
-        poll_fn(|cx| self.poll(&name, now_ns(), cx)).await
+        let mut has_waited = false;
+        let answer = poll_fn(|cx| {
+            let polled = self.poll(&name, now_ns(), cx);
+            has_waited |= polled.is_pending();
+            polled
+        });
+        let answer = answer.await;
+        (answer, has_waited)
     }
 
     fn poll(&self, name: &Arc<str>, now_ns: u64, cx: &Context<'_>) -> Poll<Answer> {

@@ -8,6 +8,7 @@ mod local;
 mod outbox;
 mod run;
 mod setup;
+mod stopwatch;
 mod tasks;
 mod ticket;
 
@@ -18,4 +19,5 @@ pub use local::{Shard, TimedOut};
 pub use outbox::Outbox;
 pub(crate) use run::yield_now;
 pub use setup::{Common, Service, Setup};
+pub use stopwatch::Stopwatch;
 pub use ticket::Ticket;

@@ -52,6 +52,8 @@ pub struct Common {
     pub seed: u64,
     /// Poll for completions instead of sleeping when there is nothing to do.
     pub spin: bool,
+    /// Measure the phases of requests: `--phases`.
+    pub phases: bool,
     /// Run on virtual time: for tests of waiting and pacing.
     pub paused_clock: bool,
     /// Threads are not pinned: for tests and targets that share CPUs.
@@ -71,6 +73,7 @@ impl Default for Common {
             extensions: vec![],
             seed: 0,
             spin: false,
+            phases: false,
             paused_clock: false,
             unpinned: false,
         }

@@ -1,9 +1,9 @@
 //! A request under way, from its start to its sample.
 
-use super::local::Shard;
+use super::{local::Shard, stopwatch::Stopwatch};
 use crate::{
     events::{RequestContext, RequestEvent},
-    stats::{EntryId, Failure, Sample},
+    stats::{EntryId, Failure, Phases, Sample},
 };
 use std::{borrow::Cow, error::Error, fmt, future::Future, rc::Rc, time::Duration};
 
@@ -18,8 +18,29 @@ impl Shard {
     #[inline]
     pub fn begin(self: &Rc<Self>) -> Ticket {
         self.n_in_flight.set(self.n_in_flight.get() + 1);
-        let context = RequestContext::default();
-        Ticket { start_ns: self.now_ns(), shard: Rc::clone(self), context, open: true }
+        Ticket {
+            start_ns: self.now_ns(),
+            stopwatch: self.stopwatch(),
+            shard: Rc::clone(self),
+            context: RequestContext::default(),
+            open: true,
+        }
+    }
+
+    /// Records what was measured of a request's phases, if anything.
+    fn record_phases(&self, id: EntryId, phases: &Phases) {
+        if !phases.is_empty() {
+            self.recorder().record_phases(id, phases);
+        }
+    }
+
+    /// A stopwatch for the phases of a request; off unless the run asks for phases.
+    #[inline]
+    fn stopwatch(self: &Rc<Self>) -> Stopwatch {
+        match self.common().phases {
+            true => Stopwatch::on(self),
+            false => Stopwatch::OFF,
+        }
     }
 
     /// Measures a call of any protocol; see [`crate::user::Cx::measure`].
@@ -48,6 +69,7 @@ impl Shard {
 pub struct Ticket {
     shard: Rc<Shard>,
     start_ns: u64,
+    stopwatch: Stopwatch,
     context: RequestContext,
     open: bool,
 }
@@ -67,6 +89,12 @@ impl Ticket {
     /// Starts the time anew.
     pub fn restart(&mut self) {
         self.start_ns = self.shard.now_ns();
+        self.stopwatch = self.shard.stopwatch();
+    }
+
+    /// What takes the times of its phases; they are recorded with it.
+    pub fn stopwatch(&self) -> &Stopwatch {
+        &self.stopwatch
     }
 
     /// What it carries along for the listeners of `request`; nothing at first.
@@ -102,6 +130,9 @@ impl Ticket {
         let end_unix_ns = self.shard.clock().unix_ns(self.start_ns + latency_ns);
         let sample = Sample { latency_ns: Some(latency_ns), bytes, status, failure, end_unix_ns };
         self.shard.record(id, &sample);
+        if self.stopwatch.is_on() {
+            self.shard.record_phases(id, &self.stopwatch.phases());
+        }
         let response_time = Duration::from_nanos(latency_ns);
         self.shard.events().request.fire_with(|| {
             let (request_type, name) = names();

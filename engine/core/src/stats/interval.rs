@@ -1,6 +1,9 @@
 //! What one entry gathered between two hand-overs.
 
-use super::histogram::{Histogram, new_histogram, record_us};
+use super::{
+    histogram::{Histogram, new_histogram, record_us},
+    phases::{PhaseStats, Phases},
+};
 use smallvec::SmallVec;
 
 /// Counts, sums and latencies of one (method, name) over at most one second.
@@ -29,6 +32,8 @@ pub struct Interval {
     pub first_unix_ns: u64,
     /// See `first_unix_ns`.
     pub last_unix_ns: u64,
+    /// The phases of the requests, if they are measured. Boxed, because most runs have none.
+    pub phases: Option<Box<PhaseStats>>,
 }
 
 impl Default for Interval {
@@ -45,6 +50,7 @@ impl Default for Interval {
             statuses: SmallVec::new(),
             first_unix_ns: u64::MAX,
             last_unix_ns: 0,
+            phases: None,
         }
     }
 }
@@ -72,6 +78,11 @@ impl Interval {
         self.count_status(status, 1);
     }
 
+    /// Adds the phases of a request that has been added.
+    pub(crate) fn add_phases(&mut self, phases: &Phases) {
+        self.phases.get_or_insert_default().add(phases);
+    }
+
     #[inline]
     fn count_status(&mut self, status: u16, n: u64) {
         match self.statuses.iter_mut().find(|(known, _)| *known == status) {
@@ -95,6 +106,9 @@ impl Interval {
         }
         self.first_unix_ns = self.first_unix_ns.min(other.first_unix_ns);
         self.last_unix_ns = self.last_unix_ns.max(other.last_unix_ns);
+        if let Some(theirs) = other.phases.as_ref().filter(|theirs| !theirs.is_empty()) {
+            self.phases.get_or_insert_default().merge(theirs);
+        }
     }
 
     /// Empties it and keeps its memory.
@@ -112,6 +126,9 @@ impl Interval {
         self.bytes_sum = 0;
         self.first_unix_ns = u64::MAX;
         self.last_unix_ns = 0;
+        if let Some(phases) = &mut self.phases {
+            phases.clear();
+        }
     }
 
     /// Whether nothing was recorded.

@@ -12,6 +12,7 @@ mod faults;
 mod histogram;
 mod interval;
 mod names;
+mod phases;
 mod recorder;
 mod snapshot;
 
@@ -23,5 +24,6 @@ pub use faults::{ErrorStats, ExceptionStats};
 pub use histogram::{Histogram, new_histogram, record_us};
 pub use interval::Interval;
 pub use names::EntryId;
+pub use phases::{Phase, PhaseStats, Phases};
 pub use recorder::{Recorder, Sample};
 pub use snapshot::Snapshot;

@@ -8,6 +8,7 @@ use super::{
     failure::Failure,
     interval::Interval,
     names::{EntryId, Names},
+    phases::Phases,
 };
 use crate::clock::NS_PER_S;
 use rustc_hash::FxHashMap;
@@ -101,6 +102,11 @@ impl Recorder {
         if let Some(failure) = sample.failure {
             self.count_error(id, failure, sample.end_unix_ns);
         }
+    }
+
+    /// Records the phases of the request that was recorded last.
+    pub fn record_phases(&mut self, id: EntryId, phases: &Phases) {
+        self.interval(id).add_phases(phases);
     }
 
     /// Counts a request whose user was killed before it ended.

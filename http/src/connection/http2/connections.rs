@@ -15,6 +15,7 @@ use crate::{
     options::{HttpVersion, SessionOptions},
     session::Inner,
 };
+use hatchery_core::shard::Stopwatch;
 use std::{cell::RefCell, rc::Rc};
 
 /// Origins of which a session knows a connection, as many as it keeps idle ones over HTTP/1.1. The
@@ -65,9 +66,10 @@ impl Http2Connections {
         &self,
         session: &Inner,
         route: &Route,
+        stopwatch: &Stopwatch,
     ) -> Result<Option<Connection>, HttpError> {
         if self.requests_max == 1 {
-            let transport = transport(session, route, session.turn).await?;
+            let transport = transport(session, route, session.turn, stopwatch).await?;
             return match self.agree(session, route, transport).await? {
                 Ok(shared) => Ok(Some(stream(shared, false))),
                 Err(transport) => over(session, transport).await.map(Some),
@@ -84,7 +86,7 @@ impl Http2Connections {
                     Some(Ok(_)) | None => {}
                     Some(Err(error)) => return Err(error),
                 },
-                None => return self.make(session, route).await.map(Some),
+                None => return self.make(session, route, stopwatch).await.map(Some),
             }
         }
     }
@@ -95,12 +97,17 @@ impl Http2Connections {
     }
 
     /// Makes a connection, for this request and those that come meanwhile.
-    async fn make(&self, session: &Inner, route: &Route) -> Result<Connection, HttpError> {
+    async fn make(
+        &self,
+        session: &Inner,
+        route: &Route,
+        stopwatch: &Stopwatch,
+    ) -> Result<Connection, HttpError> {
         let opening = Rc::<Opening>::default();
         self.put(route, Place::Opening(Rc::clone(&opening)));
         let making = Making { connections: self, opening };
         let made = async {
-            let transport = transport(session, route, session.turn).await?;
+            let transport = transport(session, route, session.turn, stopwatch).await?;
             self.agree(session, route, transport).await
         };
         match made.await {
