@@ -49,7 +49,8 @@ impl Glance {
         Glance {
             n_requests: snapshot.n_requests(),
             n_failures: snapshot.n_failures(),
-            per_s: rates.sum(),
+            // The sum of nothing is minus zero.
+            per_s: rates.sum::<f64>() + 0.0,
         }
     }
 }
@@ -111,6 +112,15 @@ fn clock(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_without_requests_has_a_rate_of_zero() {
+        let glance = Glance::of(&Snapshot::new(0), NS_PER_S);
+        assert_eq!(
+            line(Duration::ZERO, None, 2, glance),
+            "0:00  2 users  0 req/s  0 failures (0.00%)"
+        );
+    }
 
     #[test]
     fn the_line_says_time_users_rate_and_failures() {

@@ -105,7 +105,10 @@ impl Runner {
             Deed::Begin => self.begin_test(user_count, hatch_rate),
             _ => {}
         }
-        info!("Ramping to {user_count} users at a rate of {hatch_rate:.2} per second");
+        match hatch_rate.is_finite() {
+            true => info!("Ramping to {user_count} users at a rate of {hatch_rate:.2} per second"),
+            false => info!("Ramping to {user_count} users, all at once"),
+        }
         self.job += 1;
         let job = self.job;
         self.hatcher.do_send(ToHatcher::Hatch { job, user_count, hatch_rate, restrict });
