@@ -102,3 +102,17 @@ fn a_load_plan_leads_a_run_to_its_end() {
     );
     assert!(finished.stderr.contains("Ramping to 0 users"), "{}", finished.stderr);
 }
+
+#[test]
+fn a_step_load_adds_users_step_by_step_and_reset_stats_begins_anew_at_each() {
+    let args = ["--headless", "-u", "5", "-r", "100", "--step-load", "--step-users", "2"];
+    let rest = ["--step-time", "1s", "-t", "3500ms", "--reset-stats", "--only-summary"];
+    let finished = Program::start(SHOP, &[&args[..], &rest].concat()).finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    let lines = finished.stderr.lines();
+    let steps = lines.filter_map(|line| line.split_once("Ramping to ").map(|(_, rest)| rest));
+    let expected =
+        ["2 users at a rate of 100.00 per second", "4 users at a rate of 100.00 per second"];
+    assert_eq!(steps.collect::<Vec<_>>(), expected, "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("Resetting stats").count(), 2, "{}", finished.stderr);
+}

@@ -19,6 +19,7 @@ mod order;
 mod panics;
 mod phases;
 mod settings;
+mod starts;
 mod tags;
 mod tidy;
 mod users;

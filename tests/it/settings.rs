@@ -48,3 +48,25 @@ fn a_file_that_is_wrong_or_missing_is_named_before_anything_starts() {
     assert_eq!(finished.code(), 2);
     assert!(finished.stderr.contains("/nowhere/at/all.toml"), "{}", finished.stderr);
 }
+
+#[test]
+fn the_folders_own_file_is_found_and_variables_go_before_it() {
+    let folder = env::temp_dir().join(format!("hatchery-settings-{}", process::id()));
+    fs::create_dir_all(&folder).expect("the folder for such files can be written");
+    fs::write(
+        folder.join("hatchery.toml"),
+        "users = 3\nspawn-rate = 7\nstep-time = '1s'\nstep-load = true",
+    )
+    .expect("it can be written");
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = process::Command::new(SHOP);
+        command.args(["--headless", "-t", "1s", "--only-summary"]).current_dir(&folder);
+        let output = command.envs(variables.iter().copied()).output().expect("it can be run");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let stderr = run(&[("HATCHERY_STEP_USERS", "3")]);
+    assert!(stderr.contains("Ramping to 3 users at a rate of 7.00"), "{stderr}");
+    let stderr = run(&[("LOCUST_USERS", "2"), ("HATCHERY_STEP_LOAD", "no")]);
+    assert!(stderr.contains("--step-time") && stderr.contains("--step-load"), "{stderr}");
+    fs::remove_dir_all(&folder).expect("it was made above");
+}

@@ -34,12 +34,12 @@ pub(crate) struct RunFlags {
     #[arg(long)]
     pub(crate) step_load: bool,
 
-    /// Users that each step adds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, requires = "step_load")]
-    pub(crate) step_users: u32,
+    /// Users that each step adds [default: 1]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) step_users: Option<u32>,
 
     /// How long a step lasts
-    #[arg(long, value_name = "TIME", value_parser = timespan, requires = "step_load")]
+    #[arg(long, value_name = "TIME", value_parser = timespan)]
     pub(crate) step_time: Option<Duration>,
 
     /// Choose all classes, and all tasks, equally often

@@ -103,11 +103,16 @@ fn shape(
         let (Some(users_max), Some(step_time)) = (flags.users, flags.step_time) else {
             bail!("--step-load needs --users, --step-users and --step-time");
         };
-        let step_users = flags.step_users;
+        let step_users = flags.step_users.unwrap_or(1);
         if step_users > users_max {
             bail!("--step-users {step_users} is more than --users {users_max}: no step fits");
         }
         return Ok(Some(Box::new(StepLoad { users_max, step_users, step_time, hatch_rate })));
+    }
+    let stray =
+        [("--step-users", flags.step_users.is_some()), ("--step-time", flags.step_time.is_some())];
+    if let Some((flag, _)) = stray.into_iter().find(|(_, is_given)| *is_given) {
+        bail!("{flag} means nothing without --step-load: give both, or none");
     }
     let shape = match &flags.shape {
         Some(plan) => Some(Box::new(plan.clone()) as Box<dyn LoadTestShape>),
