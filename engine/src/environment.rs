@@ -219,7 +219,7 @@ impl Environment {
 
     /// Measures the phases of requests (DNS, connect, TLS, first and last byte), which costs a few
     /// looks at the clock per request. See [`Response::phases`](crate::Response::phases) and
-    /// [`PhaseStats`](crate::PhaseStats). `--phases`.
+    /// [`PhaseStats`](crate::stats::PhaseStats). `--phases`.
     #[must_use]
     pub fn phases(mut self, phases: bool) -> Environment {
         self.phases = phases;

@@ -36,7 +36,7 @@ pub mod http {
 pub mod stats {
     pub use hatchery_core::stats::{
         Audit, EntryId, EntryKey, EntryStats, ErrorStats, ExceptionStats, Failure, Histogram,
-        Sample, Second, Snapshot,
+        Interval, Phase, PhaseStats, Phases, Sample, Second, Snapshot,
     };
 }
 
@@ -54,7 +54,7 @@ pub use hatchery_core::{
     },
     placement::CoreChoice,
     shard::{Common, Shard, Stopwatch, Ticket},
-    stats::{Failure, Phase, PhaseStats, Phases, Snapshot},
+    stats::{Failure, Snapshot},
     user::{
         Choice, Class, Cx, Exit, Leaf, Mount, Problem, Root, Spawn, Table, TagFilter, TaskResult,
         TaskSet, Tasks, User, Wait, between, constant, constant_pacing, constant_throughput,
