@@ -1,6 +1,6 @@
 //! Who asks: Basic, Bearer and Digest authentication, judged by httpbin.
 
-use super::with_httpbin;
+use super::{with_httpbin, with_httpbin_and_http2};
 use serde_json::{Value, json};
 
 #[test]
@@ -42,7 +42,7 @@ fn basic_credentials_are_accepted_or_refused() {
 
 #[test]
 fn bearer_tokens_are_sent() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let response = client.get("/bearer").bearer_auth("t0ken").await;
         let expected = json!({ "authenticated": true, "token": "t0ken" });
         assert_eq!(response.json::<Value>().unwrap(), expected);
@@ -91,7 +91,7 @@ fn digest_challenges_without_a_quality_of_protection_are_answered() {
 
 #[test]
 fn a_stale_nonce_is_answered_anew() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let path = "/digest-auth/auth/me/pw/MD5/1";
         let first = client.get(path).digest_auth("me", "pw").await;
         assert_eq!(first.status_code(), 200);

@@ -1,12 +1,12 @@
 //! What comes back: content codings, streams, ranges, statuses, encodings.
 
-use super::with_httpbin;
+use super::{with_httpbin, with_httpbin_and_http2};
 use hatchery_http::HttpError;
 use serde_json::{Value, json};
 
 #[test]
 fn every_content_coding_is_undone_and_the_decoded_length_counts() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         let paths = [("/gzip", "gzipped"), ("/deflate", "deflated"), ("/brotli", "brotli")];
         for (path, key) in paths {
             let response = client.get(path).catch_response().await;
@@ -42,7 +42,7 @@ fn a_stream_comes_line_by_line() {
 
 #[test]
 fn bytes_are_the_same_however_they_are_sent() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         let whole = client.get("/bytes/20000?seed=7").name("whole").await;
         assert_eq!(whole.content().len(), 20_000);
         let params = [("seed", "7"), ("chunk_size", "333")];
@@ -65,7 +65,7 @@ fn bytes_are_the_same_however_they_are_sent() {
 
 #[test]
 fn ranges_are_parts() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         assert_eq!(client.get("/range/26").await.text(), "abcdefghijklmnopqrstuvwxyz");
         let part = client.get("/range/26").header("range", "bytes=2-5").await;
         assert_eq!((part.status_code(), part.text().as_ref()), (206, "cdef"));
@@ -102,7 +102,7 @@ fn statuses_fail_from_four_hundred_to_five_hundred_and_ninety_nine() {
 
 #[test]
 fn a_response_that_has_not_changed_has_no_body() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let response = client.get("/etag/abc").header("if-none-match", "abc").await;
         assert_eq!((response.status_code(), response.content().len()), (304, 0));
         assert_eq!(response.header("etag"), Some("abc"));
@@ -118,7 +118,7 @@ fn a_response_that_has_not_changed_has_no_body() {
 
 #[test]
 fn texts_and_contents_are_what_their_types_say() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let response = client.get("/encoding/utf8").await;
         assert_eq!(response.encoding(), Some("utf-8"));
         assert!(response.text().contains("∮ E⋅da = Q") && response.text().contains("ሰማይ አይታረስ"));
@@ -143,7 +143,7 @@ fn texts_and_contents_are_what_their_types_say() {
 
 #[test]
 fn links_are_read_off_their_header() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let link = "</page/2>; rel=\"next\"; title=\"two\", <http://x.test/9>; rel=last";
         let response = client.get("/response-headers").params(&[("Link", link)]).await;
         let links = response.links();
@@ -155,7 +155,7 @@ fn links_are_read_off_their_header() {
 
 #[test]
 fn a_json_api_answers_json_and_anything_else_is_a_failure() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         let response = client.post("/anything").json(&json!({ "a": 1 })).rest().await;
         assert_eq!(response.js()["json"]["a"], 1);
         assert_eq!(response.js()["headers"]["Accept"], "application/json");

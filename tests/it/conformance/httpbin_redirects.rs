@@ -1,12 +1,12 @@
 //! Redirects, by python-requests' rules.
 
-use super::with_httpbin;
+use super::with_httpbin_and_http2;
 use hatchery_http::{HttpError, Method};
 use serde_json::{Value, json};
 
 #[test]
 fn redirects_are_followed_wherever_they_lead_as_one_sample() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         for path in ["/redirect/3", "/relative-redirect/3", "/absolute-redirect/3"] {
             let response = client.get(path).await;
             assert_eq!((response.status_code(), response.history().len()), (200, 3));
@@ -25,7 +25,7 @@ fn redirects_are_followed_wherever_they_lead_as_one_sample() {
 
 #[test]
 fn each_status_keeps_or_changes_the_method_and_the_body() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let cases = [
             (301, "POST", "GET"),
             (302, "POST", "GET"),
@@ -55,7 +55,7 @@ fn each_status_keeps_or_changes_the_method_and_the_body() {
 
 #[test]
 fn thirty_redirects_are_followed_and_no_more() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         assert_eq!(client.get("/redirect/30").await.history().len(), 30);
         let response = client.get("/redirect/31").await;
         assert!(response.error().is_some_and(HttpError::is_too_many_redirects));
@@ -69,7 +69,7 @@ fn thirty_redirects_are_followed_and_no_more() {
 
 #[test]
 fn a_redirect_may_be_left_to_the_user() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let params = [("url", "/get?a=b"), ("status_code", "308")];
         let response = client.get("/redirect-to").params(&params).allow_redirects(false).await;
         assert!(response.is_redirect() && response.is_permanent_redirect() && response.ok());
@@ -85,7 +85,7 @@ fn a_redirect_may_be_left_to_the_user() {
 
 #[test]
 fn a_page_of_links_is_redirected_to() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let response = client.get("/links/5").await;
         assert!(response.url().ends_with("/links/5/0"));
         assert_eq!(response.text().matches("<a href='/links/5/").count(), 4);

@@ -1,6 +1,6 @@
 //! What is sent: verbs, parameters, headers, bodies, cookies, as httpbin saw them.
 
-use super::with_httpbin;
+use super::{with_httpbin, with_httpbin_and_http2};
 use hatchery_http::{Method, Multipart};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn every_verb_arrives_as_itself() {
 
 #[test]
 fn params_are_encoded_and_part_of_the_name() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         let params = [("space", "a b"), ("more", "ü&=+%/?#"), ("empty", ""), ("twice", "1")];
         let response = client.get("/get?twice=0").params(&params).await;
         let seen: Value = response.json().unwrap();
@@ -49,7 +49,7 @@ fn params_are_encoded_and_part_of_the_name() {
 
 #[test]
 fn headers_arrive_and_a_requests_own_come_first() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         client.set_header("x-session", "session").unwrap();
         client.set_header("x-both", "session").unwrap();
         let response = client.get("/headers").header("X-Both", "request").await;
@@ -71,7 +71,7 @@ fn headers_arrive_and_a_requests_own_come_first() {
 
 #[test]
 fn bodies_arrive_as_forms_json_bytes_and_files() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let form = [("a", "1 2"), ("ü", "&"), ("a", "3")];
         let seen: Value = client.post("/post").form(&form).await.json().unwrap();
         assert_eq!(seen["form"], json!({ "a": ["1 2", "3"], "ü": "&" }));
@@ -101,7 +101,7 @@ fn bodies_arrive_as_forms_json_bytes_and_files() {
 
 #[test]
 fn cookies_are_kept_sent_and_forgotten_as_servers_say() {
-    with_httpbin(async |client| {
+    with_httpbin_and_http2(async |client| {
         let cookies = async || -> Value {
             let seen: Value = client.get("/cookies").await.json().unwrap();
             seen["cookies"].clone()

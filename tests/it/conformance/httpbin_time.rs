@@ -1,6 +1,6 @@
 //! Time: slow servers, limits, and what is measured.
 
-use super::with_httpbin;
+use super::with_httpbin_and_http2;
 use hatchery_http::HttpError;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const SHORT: Duration = Duration::from_millis(250);
 
 #[test]
 fn a_delay_is_measured_and_a_limit_ends_it() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         let response = client.get("/delay/0.4").catch_response().await;
         assert!(response.elapsed() >= Duration::from_millis(400));
         assert!(response.response_time() >= response.elapsed());
@@ -30,7 +30,7 @@ fn a_delay_is_measured_and_a_limit_ends_it() {
 
 #[test]
 fn a_body_that_drips_passes_a_read_limit_and_not_a_total_one() {
-    let all = with_httpbin(async |client| {
+    let all = with_httpbin_and_http2(async |client| {
         let drip = "/drip?duration=2&numbytes=10&delay=0";
         let limit = Duration::from_millis(1500);
         let response = client.get(drip).name("read").read_timeout(limit).catch_response().await;

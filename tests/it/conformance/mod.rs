@@ -1,5 +1,5 @@
-//! Sessions against real servers, each test on both HTTP paths: what python-requests and Locust
-//! would see is what is seen.
+//! Sessions against real servers, each test on both paths of HTTP/1.1, and over HTTP/2 where what
+//! it looks at is not HTTP/1.1's own: what python-requests and Locust would see is what is seen.
 
 mod httpbin_auth;
 mod httpbin_bodies;
@@ -13,15 +13,21 @@ mod nginx_tls;
 use crossbeam_channel::bounded;
 use hatchery::HttpSession;
 use hatchery_core::{shard::Common, stats::Snapshot};
-use hatchery_http::SessionOptions;
-use hatchery_tests::{servers::Httpbin, stage::Stage};
+use hatchery_http::{HttpVersion, SessionOptions};
+use hatchery_tests::{
+    servers::{Httpbin, Nginx},
+    stage::Stage,
+};
 use std::{
     cell::RefCell,
     future::{Future, poll_fn},
     panic::{self, AssertUnwindSafe, catch_unwind},
     pin::pin,
     rc::Rc,
-    sync::{Arc, Once},
+    sync::{
+        Arc, Once,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -71,6 +77,22 @@ fn on_both_paths(
         on_shard(url, options, Arc::clone(&test))
     };
     [true, false].map(run).into()
+}
+
+/// The same, and once more over HTTP/2, which is spoken without TLS at another URL.
+fn on_all_paths(
+    (url, http2_url): (&str, &str),
+    options: &SessionOptions,
+    test: impl AsyncFn(HttpSession) + Send + Sync + 'static,
+) -> Vec<Recorded> {
+    let test = Arc::new(test);
+    let shared = Arc::clone(&test);
+    let mut all = on_both_paths(url, options, async move |client| shared(client).await);
+    eprintln!("by HTTP/2");
+    let http_version = HttpVersion::Http2PriorKnowledge;
+    let options = SessionOptions { http_version, ..options.clone() };
+    all.push(on_shard(http2_url, options, test));
+    all
 }
 
 fn on_shard(
@@ -128,4 +150,31 @@ fn with_httpbin(test: impl AsyncFn(HttpSession) + Send + Sync + 'static) -> Vec<
         Some(httpbin) => on_both_paths(&httpbin.url(""), &SessionOptions::default(), test),
         None => vec![],
     }
+}
+
+/// nginx in front of httpbin, which knows no HTTP/2.
+const FRONT: &str = "server {
+    listen 127.0.0.1:PORT http2;
+    client_max_body_size 100m;
+    location / {
+        proxy_pass HTTPBIN;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_buffering off;
+        proxy_request_buffering off;
+    }
+}";
+
+/// The same, and over HTTP/2 by an nginx in front.
+fn with_httpbin_and_http2(
+    test: impl AsyncFn(HttpSession) + Send + Sync + 'static,
+) -> Vec<Recorded> {
+    let Some(httpbin) = Httpbin::shared() else { return vec![] };
+    let front = FRONT.replace("HTTPBIN", &httpbin.url(""));
+    // The tests of a process run at the same time.
+    static N_STARTED: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("front{}", N_STARTED.fetch_add(1, Ordering::Relaxed));
+    let Some(nginx) = Nginx::start(&name, &front) else { return vec![] };
+    let urls = (&*httpbin.url(""), &*nginx.url(""));
+    on_all_paths(urls, &SessionOptions::default(), test)
 }
