@@ -73,6 +73,11 @@ impl HttpError {
         HttpError::invalid(format_args!("{part}: {reason}"))
     }
 
+    /// A challenge that cannot be answered.
+    pub(crate) fn digest(why: &str) -> HttpError {
+        HttpError::new(Kind::Upload, format!("DigestError: {why}"))
+    }
+
     /// A body that was sent and is wanted once more.
     pub(crate) fn unrewindable() -> HttpError {
         let text = "UnrewindableBodyError: a streamed body cannot be sent again; \

@@ -36,6 +36,7 @@ pub use check::{check_header, check_options, destination, parse_method, split_ur
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use site::check_base_url;
 
+mod blocks;
 mod connection;
 mod cookies;
 #[cfg(any(test, fuzzing))]

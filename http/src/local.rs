@@ -1,13 +1,14 @@
 //! What the sessions of one core share: origins, sites, TLS, and memory to use again.
 
 use crate::{
+    blocks::Blocks,
     connection::{Http2Connections, Pool, SharedPool, TlsConfigs},
     error::HttpError,
     options::{HttpDefaults, PoolChoice, SessionOptions},
     request::{Parts, Spare},
     site::{Origin, Proxy, Site},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hatchery_core::shard::Shard;
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
@@ -27,9 +28,6 @@ const SPARE_HEADERS_MAX: usize = 256;
 /// A header map that grew beyond this is not kept.
 const SPARE_HEADERS_CAPACITY_MAX: usize = 64;
 
-/// Heads and small bodies are kept in pieces of so many bytes.
-const KEPT_BYTES: usize = 64 * 1024;
-
 /// The shared part of a core's sessions.
 pub(crate) struct Local {
     pub(crate) options: Rc<SessionOptions>,
@@ -39,7 +37,7 @@ pub(crate) struct Local {
     sites: RefCell<FxHashMap<Box<str>, Rc<Site>>>,
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
     spare_headers: RefCell<Vec<HeaderMap>>,
-    kept_bytes: RefCell<BytesMut>,
+    blocks: RefCell<Blocks>,
     pub(crate) spare_requests: Rc<Spare>,
     proxies: RefCell<FxHashMap<Box<str>, Rc<Proxy>>>,
     shared: RefCell<Vec<Shared>>,
@@ -74,7 +72,7 @@ impl Local {
             sites: RefCell::default(),
             origins: RefCell::default(),
             spare_headers: RefCell::default(),
-            kept_bytes: RefCell::default(),
+            blocks: RefCell::default(),
             spare_requests: Rc::default(),
             proxies: RefCell::default(),
             shared: RefCell::default(),
@@ -159,13 +157,7 @@ impl Local {
         if bytes.is_empty() {
             return Bytes::new();
         }
-        let mut kept = self.kept_bytes.borrow_mut();
-        if kept.capacity() < bytes.len() {
-            // Takes the old memory back if nobody holds a part of it.
-            kept.reserve(bytes.len().max(KEPT_BYTES));
-        }
-        kept.extend_from_slice(bytes);
-        kept.split().freeze()
+        self.blocks.borrow_mut().keep(bytes)
     }
 
     /// An empty header map, most often with memory from one that was used before.

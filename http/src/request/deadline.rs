@@ -4,7 +4,7 @@
 use crate::error::{HttpError, Phase};
 use hatchery_core::{
     clock::duration_ns,
-    shard::{Shard, Stopwatch},
+    shard::{Shard, Stopwatch, Ticket},
     stats::Phase as TimedPhase,
     timer::Sleep,
 };
@@ -58,12 +58,15 @@ struct Reading {
 }
 
 impl Deadline {
-    /// Starts the time.
-    pub(crate) fn start(shard: &Rc<Shard>, limits: Limits, stopwatch: &Stopwatch) -> Deadline {
+    /// The limits of a request; the time runs since its ticket was drawn.
+    pub(crate) fn start(shard: &Rc<Shard>, limits: Limits, ticket: &Ticket) -> Deadline {
+        let (began_ns, stopwatch) = (ticket.start_ns(), ticket.stopwatch());
         if limits == Limits::default() && !stopwatch.is_on() {
             return Deadline(None);
         }
-        let total = limits.total.map(|limit| shard.sleep(limit));
+        let total = limits
+            .total
+            .map(|limit| shard.sleep_until(began_ns.saturating_add(duration_ns(limit))));
         let (shard, stopwatch) = (Rc::clone(shard), stopwatch.clone());
         Deadline(Some(Box::new(Timers {
             shard,

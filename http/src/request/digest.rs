@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     error::HttpError,
+    response::Response,
     session::Inner,
     site::{Origin, Target},
 };
@@ -22,6 +23,15 @@ pub(crate) struct Credentials {
     pub(crate) password: String,
 }
 
+/// What the answer vouches for beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Qop {
+    /// Method and path.
+    Auth,
+    /// The body too.
+    AuthInt,
+}
+
 /// What a server wants to have answered; good for many requests.
 #[derive(Debug)]
 pub(crate) struct Challenge {
@@ -30,14 +40,18 @@ pub(crate) struct Challenge {
     nonce: String,
     opaque: Option<String>,
     algorithm: Option<String>,
-    hash: fn(&str) -> String,
+    hash: fn(&[u8]) -> String,
     is_session: bool,
-    has_qop: bool,
+    qop: Option<Qop>,
     n_used: Cell<u32>,
 }
 
+/// Challenges answered in one request: redirects lead to others.
+const ROUNDS_MAX: usize = 5;
+
 /// As [`follow`], for a request with credentials: a known challenge is answered at once, a new one
-/// by sending the request again. Both are one request to the statistics.
+/// by sending the request again, from where redirects have led it. All of it is one request to the
+/// statistics, and to the limits of time.
 pub(super) async fn follow_with(
     session: &Inner,
     parts: &mut Parts,
@@ -45,28 +59,51 @@ pub(super) async fn follow_with(
     (method, target): (Method, Rc<Target>),
     ticket: &Ticket,
 ) -> Result<Followed, HttpError> {
-    let answer = |challenge: &Challenge| {
-        let cnonce = format!("{:016x}", session.shard.rng().u64(..));
-        challenge.answer(&credentials, method.as_str(), target.path(), &cnonce)
-    };
+    let mut hop = Hop::first(method, target, parts, ticket.start_ns());
     parts.authorization = match &*session.challenge.borrow() {
-        Some(known) if known.is_of(&target) => Some(answer(known)),
+        Some(known) if known.is_of(&hop.target) => {
+            Some(known.answer(&credentials, &hop, parts, &cnonce(session))?)
+        }
         _ => None,
     };
-    let hop = Hop::first(method.clone(), Rc::clone(&target), parts, ticket.start_ns());
-    let first = follow(session, parts, hop, ticket.stopwatch()).await?;
-    if first.response.status_code() != 401 {
-        return Ok(first);
+    let mut answered: Option<Rc<Target>> = None;
+    let mut followed = follow(session, parts, hop.clone(), ticket).await?;
+    for _ in 0..ROUNDS_MAX {
+        if followed.response.status_code() != 401 {
+            break;
+        }
+        let Some(at) = followed.response.target().cloned() else { break };
+        // Whoever refuses a good answer wants another user.
+        let is_refused = answered.as_ref().is_some_and(|target| target.path() == at.path());
+        if is_refused || !Rc::ptr_eq(&at.origin, &hop.target.origin) {
+            break;
+        }
+        let Some(challenge) = Challenge::find(followed.response.headers(), &at.origin) else {
+            break;
+        };
+        hop.method = followed.response.request_method().clone();
+        hop.is_bare |= followed.response.history().iter().any(takes_body);
+        hop.body = hop.body.filter(|_| !hop.is_bare);
+        hop.start_ns = followed.end_ns;
+        hop.target = Rc::clone(&at);
+        parts.authorization =
+            Some(challenge.answer(&credentials, &hop, parts, &cnonce(session))?);
+        *session.challenge.borrow_mut() = Some(Box::new(challenge));
+        answered = Some(at);
+        let mut next = follow(session, parts, hop.clone(), ticket).await?;
+        next.response.put_before(followed.response);
+        followed = next;
     }
-    let Some(challenge) = Challenge::find(first.response.headers(), &target.origin) else {
-        return Ok(first);
-    };
-    parts.authorization = Some(answer(&challenge));
-    *session.challenge.borrow_mut() = Some(Box::new(challenge));
-    let hop = Hop::first(method.clone(), Rc::clone(&target), parts, first.end_ns);
-    let mut second = follow(session, parts, hop, ticket.stopwatch()).await?;
-    second.response.add_to_history(first.response);
-    Ok(second)
+    Ok(followed)
+}
+
+fn cnonce(session: &Inner) -> String {
+    format!("{:016x}", session.shard.rng().u64(..))
+}
+
+/// Whether a redirect leaves the body behind.
+fn takes_body(redirect: &Response) -> bool {
+    matches!(redirect.status_code(), 301..=303)
 }
 
 impl Challenge {
@@ -98,11 +135,17 @@ impl Challenge {
             "SHA-512-256" => hex::<Sha512_256>,
             _ => return None,
         };
-        let qop = get("qop");
-        let has_qop = qop.is_some();
-        if qop.is_some_and(|qop| !qop.split(',').any(|qop| qop.trim() == "auth")) {
-            return None;
-        }
+        let qop = match get("qop") {
+            None => None,
+            Some(offered) => {
+                let offers = |name| offered.split(',').any(|qop| qop.trim() == name);
+                Some(match () {
+                    () if offers("auth") => Qop::Auth,
+                    () if offers("auth-int") => Qop::AuthInt,
+                    () => return None,
+                })
+            }
+        };
         Some(Challenge {
             origin: Rc::clone(origin),
             realm: get("realm").unwrap_or_default(),
@@ -111,7 +154,7 @@ impl Challenge {
             algorithm,
             hash,
             is_session,
-            has_qop,
+            qop,
             n_used: Cell::new(0),
         })
     }
@@ -120,21 +163,38 @@ impl Challenge {
     fn answer(
         &self,
         Credentials { user, password }: &Credentials,
-        method: &str,
-        path: &str,
+        hop: &Hop,
+        parts: &Parts,
         cnonce: &str,
-    ) -> HeaderValue {
-        let Challenge { realm, nonce, hash, .. } = self;
+    ) -> Result<HeaderValue, HttpError> {
+        let Challenge { realm, nonce, .. } = self;
+        let hash = |text: String| (self.hash)(text.as_bytes());
+        let (method, path) = (hop.method.as_str(), hop.target.path());
         self.n_used.set(self.n_used.get() + 1);
         let count = format!("{:08x}", self.n_used.get());
-        let mut who = hash(&format!("{user}:{realm}:{password}"));
+        let mut who = hash(format!("{user}:{realm}:{password}"));
         if self.is_session {
-            who = hash(&format!("{who}:{nonce}:{cnonce}"));
+            who = hash(format!("{who}:{nonce}:{cnonce}"));
         }
-        let what = hash(&format!("{method}:{path}"));
-        let response = match self.has_qop {
-            true => hash(&format!("{who}:{nonce}:{count}:{cnonce}:auth:{what}")),
-            false => hash(&format!("{who}:{nonce}:{what}")),
+        let what = match self.qop {
+            Some(Qop::AuthInt) if hop.stream(parts).is_some() => {
+                let why = "the server wants the body vouched for (qop=auth-int), and a stream is \
+                           not known before it is sent; send it whole";
+                return Err(HttpError::digest(why));
+            }
+            Some(Qop::AuthInt) => {
+                let body = (self.hash)(hop.body.as_deref().unwrap_or_default());
+                hash(format!("{method}:{path}:{body}"))
+            }
+            _ => hash(format!("{method}:{path}")),
+        };
+        let qop = match self.qop {
+            Some(Qop::AuthInt) => "auth-int",
+            _ => "auth",
+        };
+        let response = match self.qop {
+            Some(_) => hash(format!("{who}:{nonce}:{count}:{cnonce}:{qop}:{what}")),
+            None => hash(format!("{who}:{nonce}:{what}")),
         };
         let mut text = format!(
             "Digest username=\"{}\", realm=\"{}\", nonce=\"{}\", uri=\"{path}\", \
@@ -149,18 +209,20 @@ impl Challenge {
         if let Some(algorithm) = &self.algorithm {
             let _ = write!(text, ", algorithm={algorithm}");
         }
-        if self.has_qop {
-            let _ = write!(text, ", qop=auth, nc={count}, cnonce=\"{cnonce}\"");
+        if self.qop.is_some() {
+            let _ = write!(text, ", qop={qop}, nc={count}, cnonce=\"{cnonce}\"");
+        } else if self.is_session {
+            let _ = write!(text, ", cnonce=\"{cnonce}\"");
         }
         // Control characters in a user's name cannot be sent, and are the server's to refuse.
         let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Digest"));
         value.set_sensitive(true);
-        value
+        Ok(value)
     }
 }
 
-fn hex<D: Digest>(text: &str) -> String {
-    D::digest(text).iter().fold(String::new(), |mut text, byte| {
+fn hex<D: Digest>(bytes: &[u8]) -> String {
+    D::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -206,9 +268,16 @@ fn unquoted(text: &str) -> (String, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::BodyStream;
 
     fn origin() -> Rc<Origin> {
         Rc::new(Origin::of(&"http://www.example.org".parse().expect("a URL")).expect("a host"))
+    }
+
+    fn hop(origin: &Rc<Origin>, path: &str, parts: &Parts) -> Hop {
+        let url = format!("http://www.example.org{path}").parse().expect("a URL");
+        let target = Target::below(origin, &url).expect("of that origin");
+        Hop::first(Method::GET, Rc::new(target), parts, 0)
     }
 
     /// RFC 7616, section 3.9.1.
@@ -223,7 +292,8 @@ mod tests {
         let credentials =
             Credentials { user: "Mufasa".to_owned(), password: "Circle of Life".to_owned() };
         let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
-        let value = challenge.answer(&credentials, "GET", "/dir/index.html", cnonce);
+        let hop = hop(&challenge.origin, "/dir/index.html", &Parts::default());
+        let value = challenge.answer(&credentials, &hop, &Parts::default(), cnonce).expect("whole");
         let value = value.to_str().expect("text");
         assert!(value.contains(&format!("response=\"{response}\"")), "{value}");
         assert!(value.contains("nc=00000001") && value.contains("opaque=\"FQhe"), "{value}");
@@ -240,7 +310,32 @@ mod tests {
         for line in ["Basic realm=x", "Digest realm=\"x\"", "Digest nonce=a, algorithm=ROT13"] {
             assert!(Challenge::parse(line, &origin()).is_none(), "{line}");
         }
-        assert!(Challenge::parse("Digest nonce=a, qop=\"auth-int\"", &origin()).is_none());
+        assert!(Challenge::parse("Digest nonce=a, qop=\"auth-conf\"", &origin()).is_none());
         assert_eq!(parameters("a=\"x\\\"y\", B=c ,d=\"open")[0].1, "x\"y");
+    }
+
+    /// The number of uses goes up, and a body is vouched for if that is all the server takes.
+    #[test]
+    fn answers_count_up_and_vouch_for_bodies() {
+        let line = "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\", algorithm=MD5-sess";
+        let challenge = Challenge::parse(line, &origin()).expect("well-formed");
+        let credentials = Credentials { user: "u".to_owned(), password: "p".to_owned() };
+        let md5 = |text: &str| hex::<Md5>(text.as_bytes());
+        let who = md5(&format!("{}:n:c", md5("u:r:p")));
+        for (count, body) in [("00000001", "one"), ("00000002", "two")] {
+            let parts = Parts { body: Some(body.into()), ..Parts::default() };
+            let hop = hop(&challenge.origin, "/a?b", &parts);
+            let value = challenge.answer(&credentials, &hop, &Parts::default(), "c");
+            let what = md5(&format!("GET:/a?b:{}", md5(body)));
+            let response = md5(&format!("{who}:n:{count}:c:auth-int:{what}"));
+            let value = value.expect("whole");
+            let value = value.to_str().expect("text");
+            assert!(value.contains(&format!("response=\"{response}\"")), "{value}");
+            assert!(value.contains(&format!("qop=auth-int, nc={count}")), "{value}");
+        }
+        let stream = BodyStream::pieces(["x"]);
+        let parts = Parts { stream: Some(stream), ..Parts::default() };
+        let hop = hop(&challenge.origin, "/", &Parts::default());
+        assert!(challenge.answer(&credentials, &hop, &parts, "c").is_err());
     }
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
 use bytes::Bytes;
-use hatchery_core::shard::Stopwatch;
+use hatchery_core::shard::Ticket;
 use http::{Method, header::LOCATION};
 use std::rc::Rc;
 use url::Url;
@@ -14,7 +14,7 @@ use url::Url;
 const REDIRECTS_MAX: usize = 30;
 
 /// One step of a request: the first, or where a redirect leads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hop {
     pub(crate) method: Method,
     pub(crate) target: Rc<Target>,
@@ -24,7 +24,7 @@ pub(crate) struct Hop {
     /// Whether it goes to the host that the user meant: credentials go to no other.
     pub(crate) is_trusted: bool,
     /// When it begins, in shard nanoseconds.
-    start_ns: u64,
+    pub(crate) start_ns: u64,
 }
 
 impl Hop {
@@ -49,15 +49,15 @@ pub(super) struct Followed {
     pub(super) open: Option<Open>,
 }
 
-/// Sends a request and follows its redirects.
+/// Sends a request that began then, and follows its redirects.
 pub(super) async fn follow(
     session: &Inner,
     parts: &Parts,
     mut hop: Hop,
-    stopwatch: &Stopwatch,
+    ticket: &Ticket,
 ) -> Result<Followed, HttpError> {
     let follows = parts.allow_redirects.unwrap_or(hop.method != Method::HEAD);
-    let mut deadline = Deadline::start(&session.shard, parts.limits, stopwatch);
+    let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let mut history = vec![];
     loop {
         let mut answered = exchange(session, parts, &hop, &mut deadline).await?;

@@ -54,6 +54,19 @@ impl<'a> RequestBuilder<'a, Plain> {
         self.with_mode()
     }
 
+    /// As [`RequestBuilder::rest`], past every cache: appends `_=` and the time in milliseconds to
+    /// the query, and names the entry by the path as given with `_=...` unless it is given a
+    /// name. Locust's `rest_()`.
+    pub fn rest_(mut self) -> RequestBuilder<'a, Rest> {
+        if self.name.is_none() {
+            let joint = if self.path.contains('?') { '&' } else { '?' };
+            self.name = Some(format!("{}{joint}_=...", self.path).into());
+        }
+        let shard = &self.session.0.shard;
+        let unix_ms = shard.clock().unix_ns(shard.now_ns()) / 1_000_000;
+        self.params(&[("_", unix_ms)]).rest()
+    }
+
     /// Leaves the body to whoever awaits it: the response comes as a [`StreamResponse`] as soon as
     /// its head is there, and is recorded then, with the time so far and the length that the head
     /// names, or 0. Locust's `stream=True`.

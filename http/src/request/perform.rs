@@ -59,7 +59,7 @@ pub(super) async fn perform(request: Detached) -> Finished {
         _ => {
             let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
             let hop = Hop::first(method, target, parts, ticket.start_ns());
-            follow(session, parts, hop, ticket.stopwatch()).await
+            follow(session, parts, hop, &ticket).await
         }
     };
     match followed {

@@ -24,6 +24,9 @@ use std::{borrow::Cow, fmt, mem, rc::Rc, time::Duration};
 
 /// A server's response, complete with its body; or, with status 0, a failed request and its error.
 /// The members are those of python-requests' `Response`.
+///
+/// It may be kept; head and body then hold a page of memory between them at most in the long run,
+/// or their own size if that is more.
 pub struct Response {
     local: Rc<Local>,
     method: Method,
@@ -104,9 +107,19 @@ impl Response {
         }
     }
 
-    /// Adds what came before everything else.
-    pub(crate) fn add_to_history(&mut self, first: Response) {
-        self.rare.get_or_insert_default().history.insert(0, first);
+    /// Adds what came before everything else: another response, and what came before that.
+    pub(crate) fn put_before(&mut self, mut earlier: Response) {
+        let mut history =
+            earlier.rare.as_mut().map(|rare| mem::take(&mut rare.history)).unwrap_or_default();
+        history.push(earlier);
+        let rare = self.rare.get_or_insert_default();
+        history.append(&mut rare.history);
+        rare.history = history;
+    }
+
+    /// Where it came from.
+    pub(crate) fn target(&self) -> Option<&Rc<Target>> {
+        self.target.as_ref()
     }
 
     /// Why the request counts as failed, if it does.

@@ -10,6 +10,9 @@ use std::{
 /// Characters of a body that is no JSON that the error table shows. Locust's number.
 const SHOWN_CHARS: usize = 250;
 
+/// Characters of a body that fails a check that the error table shows. Locust's number.
+const CHECKED_CHARS: usize = 200;
+
 /// A response that ought to be JSON: one that is not counts as failed, unless that is decided
 /// otherwise. Recorded when it is dropped, like the [`CatchResponse`] that it is. Locust's
 /// `rest()`.
@@ -44,6 +47,26 @@ impl RestResponse {
             }
         };
         RestResponse { response, js }
+    }
+
+    /// Counts it as a failure for this reason unless `holds`, which it returns. A reason that ends
+    /// with a comma is followed by the first 200 characters of the body. What a failing `assert`
+    /// does in Locust's `rest()`.
+    ///
+    /// ```ignore
+    /// let price = response.js()["price"].as_u64();
+    /// response.check(price == Some(3), "wrong price,");
+    /// ```
+    pub fn check(&mut self, holds: bool, why: &str) -> bool {
+        if !holds {
+            let mut why = why.to_owned();
+            if why.ends_with(',') {
+                let text: String = self.text().chars().take(CHECKED_CHARS).collect();
+                why = format!("{why} response was {text}");
+            }
+            self.failure(why);
+        }
+        holds
     }
 
     /// The body; `null` if it is empty or no JSON.

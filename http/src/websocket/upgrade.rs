@@ -109,7 +109,7 @@ async fn shake_hands(
 ) -> Result<Shaken, (u16, HttpError)> {
     let failed = |error| (0, error);
     let route = session.route(parts.proxy.as_ref(), &target.origin).map_err(failed)?;
-    let mut deadline = Deadline::start(&session.shard, parts.limits, ticket.stopwatch());
+    let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let hop = Hop::first(Method::GET, Rc::clone(target), parts, ticket.start_ns());
     let write = |buffer: &mut Vec<u8>| write_upgrade(buffer, session, parts, &hop);
     let (head, transport) = upgrade(session, &route, write, &mut deadline).await.map_err(failed)?;

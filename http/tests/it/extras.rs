@@ -2,7 +2,7 @@
 
 use crate::harness::{Server, answer, on_shard, options, read_request};
 use hatchery_core::ring::{Address, SocketOptions, Stream};
-use hatchery_http::{HttpSession, Multipart, SessionOptions};
+use hatchery_http::{HttpError, HttpSession, Multipart, SessionOptions};
 use std::{
     io::{BufReader, Read, Write},
     net::IpAddr,
@@ -171,4 +171,80 @@ fn one_small_write_after_the_other_waits_for_nothing_but_the_kernel() {
             assert!(took_ns < 5_000_000_000, "{took_ns} ns");
         }
     });
+}
+
+#[test]
+fn digest_challenges_are_answered_where_redirects_lead_and_count_up() {
+    let server = Server::answering(|request| {
+        let authorization = request.header("authorization").unwrap_or_default();
+        let challenge = "www-authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"\r\n";
+        match &request.line {
+            line if line.contains("/start") => answer("307 There", "location: /inner\r\n", ""),
+            _ if authorization.contains("uri=\"/inner\"") => answer("200 OK", "", "in"),
+            _ => answer("401 Unauthorized", challenge, "out"),
+        }
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let response = client.post("/start").body("x").digest_auth("u", "p").await;
+            assert_eq!(response.text(), "in");
+            let history: Vec<_> =
+                response.history().iter().map(hatchery_http::Response::status_code).collect();
+            assert_eq!(history, [307, 401]);
+            assert_eq!(client.post("/inner").digest_auth("u", "p").await.status_code(), 200);
+        }
+    });
+    recorded.check(&["POST /start 1/0", "POST /inner 1/0"], &[]);
+    let seen = server.seen();
+    let counts: Vec<_> =
+        seen.iter().filter_map(|request| request.header("authorization")).collect();
+    assert_eq!(counts.len(), 2);
+    assert!(counts[0].contains("qop=auth-int, nc=00000001"), "{counts:?}");
+    assert!(counts[1].contains("qop=auth-int, nc=00000002"), "{counts:?}");
+    assert_eq!(seen[2].body, b"x");
+}
+
+#[test]
+fn the_time_for_a_request_spans_both_rounds_of_digest() {
+    let server = Server::answering(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        answer("401 Unauthorized", "www-authenticate: Digest realm=\"r\", nonce=\"n\"\r\n", "")
+    });
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let limit = std::time::Duration::from_millis(300);
+            let response = client.get("/").timeout(limit).digest_auth("u", "p").await;
+            assert!(response.error().is_some_and(HttpError::is_timeout), "{response:?}");
+        }
+    });
+    recorded.check(&["GET / 1/1"], &["TimedOut: no response within 300ms"]);
+}
+
+#[test]
+fn an_api_is_asked_past_its_caches_and_checked() {
+    let server = Server::answering(|_| answer("200 OK", "", "{\"price\": 4}"));
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let mut response = client.get("/item?id=1").rest_().await;
+            let price = response.js()["price"].as_u64();
+            assert!(response.check(price == Some(4), "wrong price"));
+            drop(response);
+            let mut response = client.get("/item").name("item").rest_().await;
+            assert!(!response.check(price == Some(3), "wrong price,"));
+        }
+    });
+    let failure = "wrong price, response was {\"price\": 4}";
+    recorded.check(&["GET /item?id=1&_=... 1/0", "GET item 1/1"], &[failure]);
+    let line = server.seen()[0].line.clone();
+    let ms = line.strip_prefix("GET /item?id=1&_=").and_then(|rest| rest.split(' ').next());
+    assert!(ms.is_some_and(|ms| ms.len() == 13 && ms.parse::<u64>().is_ok()), "{line}");
 }
