@@ -21,21 +21,48 @@ const FILES_OF_PROCESS: u64 = 64;
 const MEMLOCK_MIN: u64 = 512 * 1024;
 
 /// What a run needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// Users at the peak; each keeps one connection.
-    pub n_users: u64,
+    /// Connections at the peak, all told.
+    pub n_connections: u64,
     /// Shards.
     pub n_shards: u64,
-    /// Whether the connections are TCP to one destination, so that each takes a local port. Unix
-    /// sockets take none.
-    pub tcp: bool,
+    /// Where the TCP connections among them lead.
+    pub destinations: Vec<Destination>,
+    /// Local addresses that each shard spreads its connections over; 1 if the system chooses.
+    pub n_sources: u64,
+}
+
+/// An address and a port that connections lead to. Each of them takes a local port, of which every
+/// local address has its own for every destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// `host:port`.
+    pub name: String,
+    /// Connections to it at the peak, by shard.
+    pub by_shard: Vec<u64>,
+}
+
+impl Destination {
+    /// Local ports that the busiest of so many local addresses needs. Each shard goes through the
+    /// addresses in turn, so that on none of them it has more than its share, rounded up.
+    fn n_ports(&self, n_sources: u64) -> u64 {
+        self.by_shard.iter().map(|n| n.div_ceil(n_sources.max(1))).sum()
+    }
+
+    /// Local addresses without which so many ports would not be enough.
+    fn n_sources(&self, n_ports: u64) -> Option<u64> {
+        let all: u64 = self.by_shard.iter().sum();
+        let most = self.by_shard.iter().copied().max().unwrap_or(0);
+        // Rounding makes it one or two more than the plain quotient.
+        (all.div_ceil(n_ports.max(1))..=most).find(|&n| self.n_ports(n) <= n_ports)
+    }
 }
 
 impl Needs {
     /// Open files at the peak.
     pub fn n_files(&self) -> u64 {
-        self.n_users + self.n_shards * FILES_PER_SHARD + FILES_OF_PROCESS
+        self.n_connections + self.n_shards * FILES_PER_SHARD + FILES_OF_PROCESS
     }
 }
 
@@ -67,7 +94,7 @@ enum Problem {
     Files { needed: u64, hard: u64 },
     RaiseFiles { needed: u64, reason: String },
     Memlock { soft: u64 },
-    Ports { needed: u64, first: u64, last: u64 },
+    Ports { destination: Destination, n_sources: u64, first: u64, last: u64 },
     IoUring { value: u32 },
 }
 
@@ -91,11 +118,13 @@ pub fn check(needs: &Needs, facts: &Facts) -> Result<Option<u64>, PreflightError
     if let Some(hard) = facts.nofile_hard.filter(|&hard| raise && hard < needed) {
         problems.push(Problem::Files { needed, hard });
     }
-    if let Some((first, last)) = facts.port_range
-        && needs.tcp
-        && needs.n_users > (last + 1).saturating_sub(first)
-    {
-        problems.push(Problem::Ports { needed: needs.n_users, first, last });
+    if let Some((first, last)) = facts.port_range {
+        let n_sources = needs.n_sources;
+        let lacks = |to: &&Destination| to.n_ports(n_sources) > (last + 1).saturating_sub(first);
+        for destination in needs.destinations.iter().filter(lacks) {
+            let destination = destination.clone();
+            problems.push(Problem::Ports { destination, n_sources, first, last });
+        }
     }
     match problems.is_empty() {
         true => Ok(raise.then_some(needed)),
@@ -189,13 +218,27 @@ impl fmt::Display for Problem {
                 MEMLOCK_MIN / 1024,
                 MEMLOCK_MIN / 1024,
             ),
-            Problem::Ports { needed, first, last } => write!(
-                f,
-                "local ports {first} to {last} are {} and {needed} users need one each: run \
-                 `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or use fewer users, more \
-                 hosts, or a unix socket",
-                (last + 1).saturating_sub(*first),
-            ),
+            Problem::Ports { destination, n_sources, first, last } => {
+                let n_ports = (last + 1).saturating_sub(*first);
+                let n_connections: u64 = destination.by_shard.iter().sum();
+                write!(f, "{n_connections} connections to {} ", destination.name)?;
+                match n_sources {
+                    0 | 1 => f.write_str("need a local port each")?,
+                    n => write!(
+                        f,
+                        "need {} local ports on each of {n} source addresses",
+                        destination.n_ports(*n)
+                    )?,
+                }
+                write!(f, ", and {first} to {last} are {n_ports}: ")?;
+                if let Some(n) = destination.n_sources(n_ports) {
+                    write!(f, "give {n} addresses with --source-ip, ")?;
+                }
+                f.write_str(
+                    "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or use fewer \
+                     users, more hosts, or a unix socket",
+                )
+            }
             Problem::IoUring { value } => {
                 write!(f, "io_uring is disabled by kernel.io_uring_disabled={value}: run ")?;
                 match value {
@@ -213,8 +256,14 @@ impl fmt::Display for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    const NEEDS: Needs = Needs { n_users: 10_000, n_shards: 4, tcp: true };
+    const NEEDS: Needs =
+        Needs { n_connections: 10_000, n_shards: 4, destinations: vec![], n_sources: 1 };
+
+    fn to(name: &str, by_shard: &[u64]) -> Destination {
+        Destination { name: name.to_owned(), by_shard: by_shard.to_vec() }
+    }
 
     const FACTS: Facts = Facts {
         nofile_soft: Some(20_000),
@@ -262,14 +311,43 @@ mod tests {
 
     #[test]
     fn each_tcp_connection_to_one_destination_needs_a_port() {
-        let many = Needs { n_users: 28_233, ..NEEDS };
         let facts = Facts { nofile_soft: None, ..FACTS };
+        let needs = |destinations: &[Destination], n_sources| Needs {
+            destinations: destinations.to_vec(),
+            n_sources,
+            ..NEEDS
+        };
         insta::assert_snapshot!(
-            problem(&many, &facts),
-            @r#"local ports 32768 to 60999 are 28232 and 28233 users need one each: run `sysctl -w net.ipv4.ip_local_port_range="1024 65535"`, or use fewer users, more hosts, or a unix socket"#
+            problem(&needs(&[to("10.0.0.5:80", &[14_117, 14_116])], 1), &facts),
+            @r#"28233 connections to 10.0.0.5:80 need a local port each, and 32768 to 60999 are 28232: give 2 addresses with --source-ip, run `sysctl -w net.ipv4.ip_local_port_range="1024 65535"`, or use fewer users, more hosts, or a unix socket"#
         );
-        assert_eq!(check(&Needs { n_users: 28_232, ..NEEDS }, &facts), Ok(None));
-        assert_eq!(check(&Needs { tcp: false, ..many }, &facts), Ok(None));
+        assert_eq!(check(&needs(&[to("10.0.0.5:80", &[14_116, 14_116])], 1), &facts), Ok(None));
+        // Each destination has all the ports.
+        let two = [to("10.0.0.5:80", &[28_232]), to("10.0.0.6:80", &[28_232])];
+        assert_eq!(check(&needs(&two, 1), &facts), Ok(None));
+        // And each source has them all again.
+        let many = [to("10.0.0.5:80", &[50_000, 50_000])];
+        assert_eq!(check(&needs(&many, 4), &facts), Ok(None));
+        insta::assert_snapshot!(
+            problem(&needs(&many, 3), &facts),
+            @r#"100000 connections to 10.0.0.5:80 need 33334 local ports on each of 3 source addresses, and 32768 to 60999 are 28232: give 4 addresses with --source-ip, run `sysctl -w net.ipv4.ip_local_port_range="1024 65535"`, or use fewer users, more hosts, or a unix socket"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_addresses_asked_for_are_enough_and_one_less_is_not(
+            by_shard in prop::collection::vec(0_u64..5_000, 1..8),
+            n_ports in 8_u64..2_000,
+        ) {
+            let to = to("10.0.0.5:80", &by_shard);
+            if let Some(n) = to.n_sources(n_ports) {
+                prop_assert!(to.n_ports(n) <= n_ports);
+                prop_assert!(n <= 1 || to.n_ports(n - 1) > n_ports);
+            } else {
+                prop_assert!(by_shard.iter().all(|&n| n == 0));
+            }
+        }
     }
 
     #[test]

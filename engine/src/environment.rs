@@ -1,11 +1,11 @@
 //! A load test without the command line: what is to run, on what, and a runner for it.
 
-use crate::error::Error;
+use crate::{demand, error::Error};
 use anyhow::{Context, Result, bail};
 use hatchery_actors::{
     LocalRunner, RunnerConfig, exit_codes,
     hooks::{ControlEvents, ListenControl},
-    preflight::{Needs, preflight},
+    preflight::preflight,
 };
 use hatchery_core::{
     events::{Events, Listen},
@@ -58,6 +58,8 @@ use tracing::warn;
 pub struct Environment {
     pub(crate) classes: Vec<Class>,
     pub(crate) host: Option<String>,
+    /// What its users connect to, if that is not their host.
+    pub(crate) urls: Vec<String>,
     pub(crate) tags: TagFilter,
     pub(crate) listeners: Vec<Listen>,
     pub(crate) control_listeners: Vec<ListenControl>,
@@ -80,6 +82,7 @@ impl Default for Environment {
         Environment {
             classes: vec![],
             host: None,
+            urls: vec![],
             tags: TagFilter::default(),
             listeners: vec![],
             control_listeners: vec![],
@@ -226,6 +229,14 @@ impl Environment {
         self
     }
 
+    /// How [`HttpSession`](crate::HttpSession)s connect, unless one is made with options of its own;
+    /// the command line's flags go before it.
+    #[must_use]
+    pub fn http(mut self, options: SessionOptions) -> Environment {
+        self.http = options;
+        self
+    }
+
     /// The CPUs to drive users from; all but one by default where there are four or more.
     #[must_use]
     pub fn cores(mut self, cores: CoreChoice) -> Environment {
@@ -261,8 +272,8 @@ impl Environment {
     /// Whether the machine has what so many users need.
     pub(crate) fn preflight(&self, n_users: u32) -> Result<()> {
         hatchery_http::check_options(&self.http)?;
-        let n_shards = placement::place(&self.cores, &placement::available())?.len() as u64;
-        Ok(preflight(&Needs { n_users: n_users.into(), n_shards, tcp: true })?)
+        let n_shards = placement::place(&self.cores, &placement::available())?.len();
+        Ok(preflight(&demand::needs(self, n_users, n_shards)?)?)
     }
 
     /// What the runner is told.

@@ -6,6 +6,7 @@ compile_error!("hatchery needs Linux: its I/O is built on io_uring (kernel 5.19 
 pub mod target;
 
 mod cli;
+mod demand;
 mod environment;
 mod error;
 mod http_user;
@@ -62,8 +63,8 @@ pub use hatchery_core::{
     },
 };
 pub use hatchery_http::{
-    BodyStream, CatchResponse, HttpError, HttpSession, Multipart, Response, RestResponse,
-    SessionOptions, StreamResponse, WebSocket, WebSocketMessage,
+    BodyStream, CatchResponse, HttpError, HttpSession, HttpVersion, Multipart, PoolChoice, Proxies,
+    Response, RestResponse, SessionOptions, StreamResponse, WebSocket, WebSocketMessage,
 };
 pub use hatchery_macros::tasks;
 pub use http_user::{HttpCx, HttpUser};

@@ -61,6 +61,8 @@ impl Proxies {
                           a host, such as https://shop.test";
             return Err(HttpError::invalid_proxy(&key, reason));
         }
+        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        let key = key.replace(['[', ']'], "");
         self.by_key.retain(|(known, _)| **known != *key);
         self.by_key.push((key.into(), url));
         Ok(self)

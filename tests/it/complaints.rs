@@ -1,6 +1,7 @@
 //! Bad input: one clear line, exit code 2, before anything starts.
 
 use hatchery_tests::programs::Program;
+use std::fs;
 
 const HATCHERY: &str = env!("CARGO_BIN_EXE_hatchery-under-test");
 
@@ -88,4 +89,54 @@ fn a_program_without_a_host_says_so() {
     let bare = env!("CARGO_BIN_EXE_bare-under-test");
     check_program(bare, &["--headless"], &["no host given for Visitor", "--host"]);
     check_program(bare, &["--headless", "--host", "nonsense"], &["nonsense", "http"]);
+}
+
+#[test]
+fn flags_of_connections_are_checked() {
+    check(&[URL, "--requests-per-connection", "few"], &["'few'", "--requests-per-connection"]);
+    check(
+        &[URL, "--requests-per-connection", "5", "--no-keepalive"],
+        &["--requests-per-connection", "--no-keepalive"],
+    );
+    check(&[URL, "--shared-pool=few"], &["'few'", "--shared-pool"]);
+    check(&[URL, "--source-ip", "10.0.0"], &["'10.0.0'", "--source-ip", "10.0.1.0/28"]);
+    check(&[URL, "--source-ip", "10.0.0.0/8"], &["'10.0.0.0/8'", "more than 65536"]);
+    check(&[URL, "--source-ip", "192.0.2.1"], &["192.0.2.1", "this machine's", "ip address"]);
+    check(&[URL, "--resolve", "shop.test:10.0.0.5"], &["'shop.test:10.0.0.5'", "--resolve"]);
+    check(&[URL, "--resolve", "shop.test:x:10.0.0.5"], &["'x'", "--resolve"]);
+    check(&[URL, "--resolve", "shop.test:443:there"], &["'there'", "--resolve"]);
+}
+
+#[test]
+fn proxies_are_checked_and_passwords_not_repeated() {
+    check(&[URL, "--proxy", "socks5://127.0.0.1:1"], &["socks5://127.0.0.1:1", "--proxy", "http"]);
+    check(&[URL, "--proxy", "https="], &["--proxy"]);
+    check(&[URL, "--proxy", "http://"], &["--proxy", "'http://'"]);
+}
+
+#[test]
+fn files_of_certificates_must_be_there_and_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let missing = folder.path().join("missing.pem").display().to_string();
+    let empty = file("empty.pem", "no certificate here");
+    check(&[URL, "--cacert", &missing], &[&missing, "No such file"]);
+    check(&[URL, "--cacert", &empty], &[&empty, "no certificate"]);
+    check(&[URL, "--cert", &missing], &[&missing, "No such file"]);
+    check(&[URL, "--cert", &empty, "--key", &missing], &[folder.path().to_str().unwrap()]);
+    check(&[URL, "--key", &empty], &["--cert"]);
+}
+
+#[test]
+fn ports_are_counted_for_each_destination_before_anything_starts() {
+    // More than there are ports, whatever the range, and open files perhaps.
+    let finished = Program::start(HATCHERY, &[URL, "-u", "70000"]).finish();
+    assert_eq!(finished.code(), 2, "{}", finished.stderr);
+    for text in ["70000 connections to 127.0.0.1:9", "--source-ip", "ip_local_port_range"] {
+        assert!(finished.stderr.contains(text), "{}", finished.stderr);
+    }
 }

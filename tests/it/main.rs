@@ -4,6 +4,7 @@
 
 mod complaints;
 mod conformance;
+mod connections;
 mod conservation;
 mod crowd;
 mod events;
@@ -18,6 +19,7 @@ mod nginx;
 mod order;
 mod panics;
 mod phases;
+mod ports;
 mod settings;
 mod starts;
 mod tags;

@@ -112,10 +112,11 @@ pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
 
 /// Reads one `--proxy`.
 pub(super) fn proxy(text: &str) -> Result<ProxyFlag, String> {
-    // A password may have the same sign in it.
+    // A password may have the same sign in it, but then there is a colon before it, too.
     let is_key = |key: &str| {
-        let scheme = key.split_once("://").map_or(key, |(scheme, _)| scheme);
-        matches!(scheme, "http" | "https" | "all") && !key.contains('@')
+        let (scheme, host) = key.split_once("://").unwrap_or((key, ""));
+        let is_name = host.starts_with('[') || !host.contains([':', '@']);
+        matches!(scheme, "http" | "https" | "all") && is_name
     };
     let (key, url) = match text.split_once('=') {
         Some((key, url)) if is_key(key) => (key, url),
@@ -173,6 +174,7 @@ mod tests {
         is("https=http://a:1", "https", "http://a:1");
         is("https://shop.test=http://a:1", "https://shop.test", "http://a:1");
         is("http://localhost=none", "http://localhost", "");
+        is("http://[::1]=none", "http://[::1]", "");
         for bad in ["", "socks5://a:1", "https=", "https=ftp://a", "ftp=http://a:1"] {
             assert!(proxy(bad).is_err(), "{bad}");
         }

@@ -76,18 +76,16 @@ impl Tasks for UrlUser {
 pub(super) fn load(urls: &Urls) -> ExitCode {
     cli::init_logging(urls.run.loglevel);
     match calls(urls) {
-        Ok(calls) => program::run(&urls.run, launch(calls)),
+        Ok((calls, origins)) => program::run(&urls.run, launch(calls, origins)),
         Err(error) => cli::complain(format_args!("{error:#}")),
     }
 }
 
-fn launch(calls: Vec<Call>) -> Launch {
-    Launch {
-        environment: Environment::new().class(Class::with_table::<UrlUser>(move || table(&calls))),
-        shape: None,
-        embedded_target: false,
-        at_once: true,
-    }
+fn launch(calls: Vec<Call>, origins: Vec<String>) -> Launch {
+    let class = Class::with_table::<UrlUser>(move || table(&calls));
+    let mut environment = Environment::new().class(class);
+    environment.urls = origins;
+    Launch { environment, shape: None, embedded_target: false, at_once: true }
 }
 
 fn table(calls: &[Call]) -> Table<UrlUser> {
@@ -108,9 +106,9 @@ fn table(calls: &[Call]) -> Table<UrlUser> {
     })
 }
 
-/// What the arguments ask for. The strings are leaked: they live as long as the process, and a
+/// What the arguments ask for, and the origins that it is asked of. The strings are leaked: they live as long as the process, and a
 /// name that never moves is recognised without being read.
-fn calls(urls: &Urls) -> Result<Vec<Call>> {
+fn calls(urls: &Urls) -> Result<(Vec<Call>, Vec<String>)> {
     let body: Option<&'static [u8]> = match (&urls.data, urls.body_size) {
         (Some(text), _) => Some(text.clone().leak().as_bytes()),
         (None, Some(n_bytes)) => Some(vec![b'x'; n_bytes as usize].leak()),
@@ -126,12 +124,17 @@ fn calls(urls: &Urls) -> Result<Vec<Call>> {
     let parts = urls.urls.iter().map(|url| split(url, urls.run.host.is_some()));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let one_origin = parts.iter().all(|part| part.0 == parts[0].0);
+    let host = urls.run.host.as_deref().unwrap_or_default();
+    let origins = parts.iter().map(|(origin, _)| if origin.is_empty() { host } else { origin });
+    let mut origins: Vec<_> = origins.map(str::to_owned).collect();
+    origins.sort();
+    origins.dedup();
     let calls = parts.into_iter().zip(&urls.urls).map(|((_, path), url)| {
         let url: &'static str = url.clone().leak();
         let name = if one_origin { path.leak() } else { url };
         Call { method: method.clone(), url, name, headers: Arc::clone(&headers), body }
     });
-    Ok(calls.collect())
+    Ok((calls.collect(), origins))
 }
 
 /// Origin and path of a URL.

@@ -57,6 +57,10 @@ impl HyperConnection {
     }
 
     pub(super) fn rest(&mut self) -> Rest {
+        // Whoever was sent a part of a request may say anything.
+        if self.is_uploading {
+            return Rest::Spent;
+        }
         // Nobody may have driven it since the response's end, and only hyper sees what it has read.
         drive(&mut self.driver, &mut self.end, &mut Context::from_waker(Waker::noop()));
         match () {

@@ -81,6 +81,8 @@ impl LeanConnection {
 
     pub(super) fn rest(&mut self) -> Rest {
         match () {
+            // Whoever was sent a part of a request may say anything.
+            () if self.is_cut => Rest::Spent,
             () if self.transport.has_unread() => Rest::Surplus,
             () if self.is_ready && !self.transport.has_ended() => Rest::Reusable,
             () => Rest::Spent,

@@ -1,6 +1,7 @@
 //! The tests of `it` that make sense there over HTTP/2, which the harness reads off this binary's
 //! name; and those of what HTTP/2 alone has.
 
+mod connections;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/guards.rs"]

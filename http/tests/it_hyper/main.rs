@@ -23,6 +23,8 @@ mod hostile_shapes;
 mod hostile_stages;
 #[path = "../it/hostile_tls.rs"]
 mod hostile_tls;
+#[path = "../it/opening.rs"]
+mod opening;
 #[path = "../it/phases.rs"]
 mod phases;
 #[path = "../it/proxies.rs"]
@@ -33,6 +35,8 @@ mod requests;
 mod shared;
 #[path = "../it/stream.rs"]
 mod stream;
+#[path = "../it/tinyproxy.rs"]
+mod tinyproxy;
 #[path = "../it/tls.rs"]
 mod tls;
 #[path = "../it/unix.rs"]

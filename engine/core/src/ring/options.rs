@@ -85,3 +85,26 @@ fn bind_address_no_port(socket: &Socket) -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(options: &SocketOptions) -> Socket {
+        let address = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 80)));
+        address.socket(options).expect("a socket")
+    }
+
+    #[test]
+    fn small_writes_are_never_delayed() {
+        assert!(socket(&SocketOptions::default()).tcp_nodelay().expect("an option"));
+    }
+
+    #[test]
+    fn a_source_address_is_taken_without_a_port() {
+        let source = Some(IpAddr::from([127, 0, 0, 2]));
+        let socket = socket(&SocketOptions { source, ..SocketOptions::default() });
+        let local = socket.local_addr().expect("bound").as_socket();
+        assert_eq!(local, Some(SocketAddr::from(([127, 0, 0, 2], 0))));
+    }
+}
