@@ -46,8 +46,7 @@ fn two_hundred_thousand_users_come_run_a_task_and_go() {
     assert_eq!((runner.state(), runner.user_count()), (State::Stopped, 0));
     runner.quit();
     assert_eq!(runner.stats().n_requests(), u64::from(N_USERS));
-    // The limits hold for optimized builds; this one has none, and shares its cores with other
-    // tests.
     assert!(peak_bytes() < 1 << 30, "{} bytes", peak_bytes());
-    assert!(begin.elapsed().as_secs() < 60, "{:?}", begin.elapsed());
+    // A quarter of it without optimisation; the rest is for whoever shares the cores.
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }

@@ -30,8 +30,11 @@ const NAME_WIDTH_MIN: usize = 20;
 /// Left free on a terminal, for the columns that grow with their numbers.
 const SPARE_WIDTH: usize = 4;
 
-/// What the other columns of the wider table take.
+/// What the other columns of the table of statistics take.
 const OTHER_COLUMNS_WIDTH: usize = 80;
+
+/// What those of the table of percentiles take, which are more.
+const PERCENTILE_COLUMNS_WIDTH: usize = 95;
 
 /// Locust's `PERCENTILES_TO_REPORT`, with their headings.
 const PERCENTILES: [(f64, &str); 11] = [
@@ -65,16 +68,24 @@ pub enum Rates {
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
     name_width: usize,
+    percentile_name_width: usize,
 }
 
 impl Console {
     /// For where there is no terminal.
-    pub const WIDE: Console = Console { name_width: NAME_WIDTH_MAX };
+    pub const WIDE: Console =
+        Console { name_width: NAME_WIDTH_MAX, percentile_name_width: NAME_WIDTH_MAX };
 
     /// For a terminal of so many columns.
     pub fn for_columns(n_columns: usize) -> Console {
-        let room = n_columns.saturating_sub(OTHER_COLUMNS_WIDTH + SPARE_WIDTH);
-        Console { name_width: room.clamp(NAME_WIDTH_MIN, NAME_WIDTH_MAX) }
+        let room = |others_width: usize| {
+            let room = n_columns.saturating_sub(others_width + SPARE_WIDTH);
+            room.clamp(NAME_WIDTH_MIN, NAME_WIDTH_MAX)
+        };
+        Console {
+            name_width: room(OTHER_COLUMNS_WIDTH),
+            percentile_name_width: room(PERCENTILE_COLUMNS_WIDTH),
+        }
     }
 
     /// Requests, failures, response times in milliseconds and rates, with Locust's "Aggregated".
@@ -154,7 +165,7 @@ impl Console {
         let row = |key: Option<&EntryKey>, entry: &EntryStats| {
             let mut cells = vec![
                 key.map_or(String::new(), |key| fit(&key.method, TYPE_WIDTH)),
-                fit(key.map_or("Aggregated", |key| &key.name), self.name_width),
+                fit(key.map_or("Aggregated", |key| &key.name), self.percentile_name_width),
             ];
             let percentile = |share| entry.percentile_ns(share).unwrap_or(0) as f64;
             cells.extend(PERCENTILES.iter().map(|&(share, _)| ms(percentile(share))));
@@ -169,7 +180,7 @@ impl Console {
         let timed = snapshot.entries().into_iter().filter(|(_, e)| !e.total.latency_us.is_empty());
         let rows: Vec<_> = timed.map(|(key, entry)| row(Some(key), entry)).collect();
         let aggregated = row(None, &snapshot.aggregated());
-        let least = [TYPE_WIDTH, self.name_width, 8, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6];
+        let least = [TYPE_WIDTH, self.percentile_name_width, 8, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6];
         let mut w = widths(least, rows.iter().chain([&header, &aggregated]));
         if w[7] > least[7] {
             // Locust leaves no blank before the median; there is one when the column is full.
@@ -284,7 +295,7 @@ mod tests {
     };
     use hatchery_core::stats::Recorder;
 
-    const NARROW: Console = Console { name_width: 20 };
+    const NARROW: Console = Console { name_width: 20, percentile_name_width: 20 };
 
     fn unwrapped(table: &str) -> String {
         // Trailing blanks would be lost on the way through an editor.
@@ -356,5 +367,15 @@ mod tests {
         assert_eq!(Console::for_columns(80).name_width, 20);
         assert_eq!(Console::for_columns(120).name_width, 36);
         assert_eq!(Console::for_columns(300).name_width, 80);
+        for n_columns in [120, 150, 170, 200] {
+            let console = Console::for_columns(n_columns);
+            let tables = [
+                console.stats_table(&sample_run(), Rates::Total),
+                console.percentile_table(&sample_run()),
+            ];
+            for line in tables.iter().flat_map(|table| table.lines()) {
+                assert!(line.chars().count() <= n_columns, "{n_columns}: {line}");
+            }
+        }
     }
 }

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn each_phase_of_an_entry_has_a_row_and_all_together_too() {
-        let table = Console { name_width: 20 }.phase_table(&measured_run());
+        let table = Console::for_columns(80).phase_table(&measured_run());
         let table: Vec<_> = table.lines().map(str::trim_end).collect();
         insta::assert_snapshot!(table.join("\n"));
     }
