@@ -16,6 +16,8 @@ enum At {
     Size {
         n_digits: u32,
     },
+    /// In the blanks that may stand between the digits and an extension.
+    SizeBlank,
     /// In what follows the digits on their line.
     Extension,
     /// At the line feed that ends the length's line.
@@ -90,11 +92,17 @@ impl Chunked {
                 Ok(At::Size { n_digits: n_digits + 1 })
             }
             (At::Size { n_digits: 0 }, _) => Err(Malformed::new("a chunk without a length")),
-            (At::Size { .. } | At::Extension, b'\r') => Ok(At::SizeEnd),
-            (At::Size { .. }, b';' | b' ' | b'\t') => {
+            (At::Size { .. } | At::SizeBlank | At::Extension, b'\r') => Ok(At::SizeEnd),
+            (At::Size { .. }, b' ' | b'\t') => {
+                self.n_skipped = 0;
+                Ok(At::SizeBlank)
+            }
+            (At::SizeBlank, b' ' | b'\t') => self.skip(At::SizeBlank),
+            (At::Size { .. }, b';') => {
                 self.n_skipped = 0;
                 Ok(At::Extension)
             }
+            (At::SizeBlank, b';') => self.skip(At::Extension),
             (At::Extension, byte) if byte != b'\n' => self.skip(At::Extension),
             (At::SizeEnd, b'\n') if self.left == 0 => {
                 self.n_skipped = 0;
@@ -138,15 +146,16 @@ mod tests {
 
     #[test]
     fn extensions_and_trailers_are_skipped_and_what_follows_is_left() {
-        let text = b"5;a=b\r\nhello\r\n1 \r\n!\r\n0\r\nx: y\r\nz: w\r\n\r\nHTTP/1.1";
+        let text = b"5 \t;a=b\r\nhello\r\n1 \r\n!\r\n0\r\nx: y\r\nz: w\r\n\r\nHTTP/1.1";
         let (body, is_end, n_read) = decode(&[text]).expect("well-formed");
         assert_eq!((&body[..], is_end, n_read), (&b"hello!"[..], true, text.len() - 8));
     }
 
     #[test]
     fn broken_chunks_are_malformed() {
-        for text in ["\r\n", "g\r\n", "5\r\nhelloX", "5\nhello", "11111111111111111\r\n", "0\r\n\n"]
-        {
+        let lengths =
+            ["\r\n", "g\r\n", "5\nhello", "11111111111111111\r\n", "1 1\r\nx", "5\t\0;x\r\nhello"];
+        for text in lengths.into_iter().chain(["5\r\nhelloX", "0\r\n\n"]) {
             assert!(decode(&[text.as_bytes()]).is_err(), "{text:?}");
         }
         let endless = [&b"0\r\na: "[..], &vec![b'b'; SKIPPED_BYTES_MAX as usize]].concat();
