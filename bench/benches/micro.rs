@@ -5,12 +5,26 @@
 #![expect(missing_docs, reason = "criterion makes a public function of the group")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use hatchery_core::{
     dispatch::{ClassSpec, Dispatcher},
     events::EventHook,
+    message::{Command, Report},
+    net::Resolver,
+    ring::{Address, Listener, SocketOptions, Stream},
+    shard::{Common, Outbox, Service, Setup, Shard, ShardHandle},
     stats::{Delta, Recorder, Sample, Snapshot, new_histogram, record_us},
+    user::{Class, Cx, Root, Spawn, Table, TaskResult, Tasks, User},
 };
-use std::hint::black_box;
+use std::{
+    future::{Future, poll_fn},
+    hint::black_box,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 /// Shards and entries of a large run.
 const SHARDS_N: usize = 128;
@@ -109,5 +123,127 @@ fn dispatching(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, recording, merging, hooks, dispatching);
+/// A shard and what it reports.
+fn start(common: Common) -> (ShardHandle, Receiver<Report>) {
+    let (tx, reports) = unbounded();
+    let setup = Setup {
+        shard: 0,
+        cpu: 0,
+        common: Arc::new(common),
+        outbox: Outbox::new(tx, || {}),
+        resolver: Resolver::start().expect("threads can be made"),
+    };
+    (ShardHandle::start(setup).expect("a thread can be made"), reports)
+}
+
+/// What `work` says on a shard of its own.
+fn on_shard<F>(work: impl Fn(Rc<Shard>) -> F + Send + Sync + 'static) -> Duration
+where
+    F: Future<Output = Duration> + 'static,
+{
+    let (tx, time): (Sender<Duration>, _) = bounded(1);
+    let service: Service = Arc::new(move |shard| {
+        let (tx, future) = (tx.clone(), work(Rc::clone(shard)));
+        shard.spawn(async move {
+            let _ = tx.send(future.await);
+        });
+    });
+    let (handle, _reports) = start(Common { services: vec![service], ..Common::default() });
+    let time = time.recv().expect("the shard runs the service to its end");
+    drop(handle);
+    time
+}
+
+struct Idler;
+
+impl User for Idler {
+    const NEEDS_HOST: bool = false;
+
+    fn new(_: &Spawn<'_>) -> Self {
+        Idler
+    }
+}
+
+impl Tasks for Idler {
+    type Parent = Root;
+
+    fn table() -> Table<Self> {
+        Table::new().task(3, Idler::idle).task(1, Idler::idle)
+    }
+}
+
+impl Idler {
+    async fn idle(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        Ok(())
+    }
+}
+
+fn tasks(c: &mut Criterion) {
+    c.bench_function("user: choose a task by weight and run it", |b| {
+        b.iter_custom(|n_tasks| {
+            let classes = vec![Class::of::<Idler>()];
+            let (handle, reports) = start(Common { classes, ..Common::default() });
+            let begin = Instant::now();
+            handle.send(Command::TestStart { n_tasks: Some(n_tasks) });
+            handle.send(Command::Hatch { class: 0, n_users: 64 });
+            while !matches!(reports.recv(), Ok(Report::TasksDone { .. }) | Err(_)) {}
+            begin.elapsed()
+        });
+    });
+}
+
+fn timers(c: &mut Criterion) {
+    for n_pending in [0, 1_000_000] {
+        let name = format!("timer wheel: insert and cancel, {n_pending} pending");
+        c.bench_function(&name, |b| {
+            b.iter_custom(move |n| {
+                on_shard(move |shard| async move {
+                    let minute = Duration::from_secs(60);
+                    let mut pending: Vec<_> =
+                        (0..n_pending).map(|_| Box::pin(shard.sleep(minute))).collect();
+                    poll_fn(|cx| {
+                        for sleep in &mut pending {
+                            let _ = sleep.as_mut().poll(cx);
+                        }
+                        let begin = Instant::now();
+                        for _ in 0..n {
+                            let mut sleep = shard.sleep(minute);
+                            let _ = black_box(Pin::new(&mut sleep).poll(cx));
+                        }
+                        Poll::Ready(begin.elapsed())
+                    })
+                    .await
+                })
+            });
+        });
+    }
+}
+
+fn ring(c: &mut Criterion) {
+    c.bench_function("ring: a byte there and back on a unix socket, two turns", |b| {
+        b.iter_custom(|n| {
+            on_shard(move |shard| async move {
+                let path = std::env::temp_dir().join(format!("micro-{}", std::process::id()));
+                let _ = std::fs::remove_file(&path);
+                let address = Address::Unix(path.clone());
+                let (ring, options) = (shard.ring(), SocketOptions::default());
+                let listener = Listener::bind(ring, &address).expect("the path is free");
+                let mut near = Stream::connect(ring, &address, &options).await.expect("it listens");
+                let mut far = listener.accept().await.expect("somebody connected");
+                let _ = std::fs::remove_file(&path);
+                let begin = Instant::now();
+                let mut byte = [0];
+                for _ in 0..n {
+                    near.write_all(b"a").await.expect("it is open");
+                    far.read(&mut byte).await.expect("it is open");
+                    far.write_all(&byte).await.expect("it is open");
+                    near.read(&mut byte).await.expect("it is open");
+                }
+                begin.elapsed()
+            })
+        });
+    });
+}
+
+criterion_group!(benches, recording, merging, hooks, dispatching, tasks, timers, ring);
 criterion_main!(benches);

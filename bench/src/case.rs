@@ -22,6 +22,10 @@ pub(crate) enum Work {
     Get { path: &'static str, body_bytes: u64 },
     /// A POST that carries a body of this many bytes.
     Post { path: &'static str, body_bytes: usize },
+    /// GETs of so many paths in turn at random, each with a name of its own in the statistics.
+    Names { n: u32 },
+    /// Users with a cookie, names and two weighted tasks; for who has no users, a GET of `/`.
+    HttpUser,
     /// The users of `bench/peers/README.md`: a login, then weighted tasks.
     Scenario,
 }
@@ -33,7 +37,7 @@ const fn case(name: &'static str, about: &'static str, work: Work) -> Case {
 }
 
 /// Every case, in report order.
-pub(crate) const CASES: [Case; 11] = [
+pub(crate) const CASES: [Case; 14] = [
     case("small", "GET, 5-byte body, 64 connections", SMALL),
     Case { connections: 1, ..case("conns-1", "GET, 5-byte body, 1 connection", SMALL) },
     Case { connections: 1_000, ..case("conns-1000", "GET, 5-byte body, 1,000 connections", SMALL) },
@@ -62,6 +66,13 @@ pub(crate) const CASES: [Case; 11] = [
         ..case("close", "GET, 5-byte body, a new connection per request, 64 at a time", SMALL)
     },
     Case { tls: true, ..case("tls", "GET, 5-byte body, TLS, 64 kept connections", SMALL) },
+    case("names-1", "GET, one path with one name, 64 connections", Work::Names { n: 1 }),
+    case("names-500", "GET, 500 paths with a name each, 64 connections", Work::Names { n: 500 }),
+    case(
+        "http-user",
+        "users with a cookie, names and two weighted tasks; 5-byte body, 64 users",
+        Work::HttpUser,
+    ),
     case(
         "scenario",
         "login, weighted tasks, cookies, names, checked answers, 64 users",
@@ -77,6 +88,8 @@ impl Case {
     pub(crate) fn path(&self) -> &'static str {
         match self.work {
             Work::Get { path, .. } | Work::Post { path, .. } => path,
+            Work::HttpUser => "/",
+            Work::Names { .. } => "/item/1",
             Work::Scenario => "",
         }
     }
@@ -85,7 +98,7 @@ impl Case {
     pub(crate) fn payload_bytes(&self) -> Option<u64> {
         match self.work {
             Work::Get { body_bytes, .. } if body_bytes >= 1 << 10 => Some(body_bytes),
-            Work::Get { .. } | Work::Post { .. } | Work::Scenario => None,
+            _ => None,
         }
     }
 
@@ -93,7 +106,7 @@ impl Case {
     pub(crate) fn post_bytes(&self) -> Option<usize> {
         match self.work {
             Work::Post { body_bytes, .. } => Some(body_bytes),
-            Work::Get { .. } | Work::Scenario => None,
+            _ => None,
         }
     }
 }

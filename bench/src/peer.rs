@@ -4,6 +4,7 @@
 //! output becomes [`Counts`]. A peer that cannot do a case says why, and the reason takes the place
 //! of its row: nothing is left out silently.
 
+mod bare;
 mod goose;
 mod h2load;
 mod hatchery;
@@ -24,10 +25,12 @@ pub(crate) use self::hatchery::program as hatchery_program;
 use crate::case::{Case, Work};
 
 /// Every peer, in the order in which they run within a round.
-pub(crate) const PEERS: [&dyn Peer; 8] = [
+pub(crate) const PEERS: [&dyn Peer; 10] = [
     &hatchery::Hatchery::Lean,
     &hatchery::Hatchery::Hyper,
-    &wrk::Wrk,
+    &bare::Bare,
+    &wrk::Wrk::Plain,
+    &wrk::Wrk::SameHeaders,
     &h2load::H2load,
     &oha::Oha,
     &goose::Goose,
@@ -136,7 +139,15 @@ fn no_scenarios(case: &Case, name: &str) -> Result<(), String> {
     if case.work == Work::Scenario {
         return Err(format!("{name} has no scenarios"));
     }
-    Ok(())
+    one_name(case, name)
+}
+
+/// The peer's refusal of many names: hatchery's growth with them is measured against itself.
+fn one_name(case: &Case, name: &str) -> Result<(), String> {
+    match case.work {
+        Work::Names { n } if n > 1 => Err(format!("{name} has one name only")),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

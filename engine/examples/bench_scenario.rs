@@ -1,4 +1,5 @@
-//! The scenario of `bench/compare`: its twins are in `bench/peers/`, and its README has the terms.
+//! The users of `bench/compare`: the scenario's, whose twins are in `bench/peers/` (its README has
+//! the terms), and those of the case `http-user`. A class' name as an argument chooses it.
 
 use hatchery::prelude::*;
 use std::process::ExitCode;
@@ -47,6 +48,37 @@ impl Shopper {
     }
 }
 
+/// Has what most users have: a cookie, names, two tasks with weights.
+struct Visitor {
+    client: HttpSession,
+}
+
+impl User for Visitor {
+    fn new(spawn: &Spawn<'_>) -> Self {
+        Visitor { client: HttpSession::new(spawn) }
+    }
+
+    async fn on_start(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        self.client.post("/login").form(&[("user", "bench")]).await;
+        Ok(())
+    }
+}
+
+#[tasks]
+impl Visitor {
+    #[task(3)]
+    async fn home(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        self.client.get("/").name("home").await;
+        Ok(())
+    }
+
+    #[task(1)]
+    async fn page(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        self.client.get("/?page=2").name("/?page=[n]").await;
+        Ok(())
+    }
+}
+
 fn main() -> ExitCode {
-    Program::new().user::<Shopper>().embedded_target().main()
+    Program::new().user::<Shopper>().user::<Visitor>().embedded_target().main()
 }

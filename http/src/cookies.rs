@@ -1,15 +1,28 @@
 //! A session's cookies.
 
-use crate::site::Target;
-use cookie_store::{Cookie, CookieStore, RawCookie};
+use crate::site::{Origin, Target};
+use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, rc::Rc};
 
 /// Cookies that a session holds, by the rules of RFC 6265. Locust's users each have one.
 #[derive(Default)]
 pub(crate) struct Cookies {
     /// Empty, and not even allocated, until a server sets one.
-    store: RefCell<Option<Box<CookieStore>>>,
+    jar: RefCell<Option<Box<Jar>>>,
+}
+
+#[derive(Default)]
+struct Jar {
+    store: CookieStore,
+    /// The header of the last request, where it is that of all requests to an origin.
+    ready: Option<Ready>,
+}
+
+/// A `Cookie` header that holds for every path of an origin.
+struct Ready {
+    origin: Rc<Origin>,
+    header: Option<HeaderValue>,
 }
 
 /// Cookies taken from one response, and held of one domain. RFC 6265, section 6.1, asks for 50.
@@ -27,8 +40,9 @@ impl Cookies {
     /// Takes the cookies that a response sets. One too many or too large is ignored; those that are
     /// there already may change and expire.
     pub(crate) fn store(&self, headers: &HeaderMap, target: &Target) {
-        let mut store = self.store.borrow_mut();
-        let store = store.get_or_insert_default();
+        let mut jar = self.jar.borrow_mut();
+        let Jar { store, ready } = &mut **jar.get_or_insert_default();
+        *ready = None;
         for value in headers.get_all(SET_COOKIE).iter().take(DOMAIN_COOKIES_MAX) {
             if value.len() > COOKIE_BYTES_MAX {
                 continue;
@@ -47,42 +61,72 @@ impl Cookies {
     /// Value of the `Cookie` header: `own`, then the session's for this target.
     #[inline]
     pub(crate) fn header(&self, target: &Target, own: &str) -> Option<HeaderValue> {
-        let store = self.store.borrow();
-        if store.is_none() && own.is_empty() {
-            return None;
+        let mut jar = self.jar.borrow_mut();
+        let Some(jar) = &mut *jar else { return joined(own, []) };
+        if !own.is_empty() {
+            return joined(own, jar.store.get_request_values(target.url()));
         }
-        let mut text = own.to_owned();
-        if let Some(store) = &*store {
-            for (name, value) in store.get_request_values(target.url()) {
-                if !text.is_empty() {
-                    text.push_str("; ");
-                }
-                text.extend([name, "=", value]);
-            }
+        if let Some(ready) = &jar.ready
+            && Rc::ptr_eq(&ready.origin, &target.origin)
+        {
+            return ready.header.clone();
         }
-        if text.is_empty() {
-            return None;
+        let header = joined("", jar.store.get_request_values(target.url()));
+        if jar.is_for_all_paths() {
+            let origin = Rc::clone(&target.origin);
+            jar.ready = Some(Ready { origin, header: header.clone() });
         }
-        HeaderValue::try_from(text).ok()
+        header
     }
 
     /// The value of the first cookie of a name.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let store = self.store.borrow();
-        let mut cookies = store.as_ref()?.iter_unexpired();
+        let jar = self.jar.borrow();
+        let mut cookies = jar.as_ref()?.store.iter_unexpired();
         cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
     }
 
     /// Sets a cookie as if the target had sent it.
     pub(crate) fn set(&self, name: &str, value: &str, target: &Target) {
-        let mut store = self.store.borrow_mut();
+        let mut jar = self.jar.borrow_mut();
+        let Jar { store, ready } = &mut **jar.get_or_insert_default();
+        *ready = None;
         let cookie = RawCookie::build((name.to_owned(), value.to_owned())).path("/").build();
-        let _ = store.get_or_insert_default().insert_raw(&cookie, target.url());
+        let _ = store.insert_raw(&cookie, target.url());
     }
 
     pub(crate) fn clear(&self) {
-        *self.store.borrow_mut() = None;
+        *self.jar.borrow_mut() = None;
     }
+}
+
+impl Jar {
+    /// Whether every cookie goes to all paths of its host, and none ends with time: then what one
+    /// request of an origin is given, the next is given too.
+    fn is_for_all_paths(&self) -> bool {
+        let mut cookies = self.store.iter_any();
+        cookies.all(|cookie| {
+            &*cookie.path == "/" && matches!(cookie.expires, CookieExpiration::SessionEnd)
+        })
+    }
+}
+
+/// `own`, and pairs after it; `None` if that is nothing.
+fn joined<'p>(
+    own: &str,
+    pairs: impl IntoIterator<Item = (&'p str, &'p str)>,
+) -> Option<HeaderValue> {
+    let mut text = own.to_owned();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        text.extend([name, "=", value]);
+    }
+    if text.is_empty() {
+        return None;
+    }
+    HeaderValue::try_from(text).ok()
 }
 
 /// Whether a cookie may be kept: it takes the place of another, or there are not too many. Expired
@@ -115,8 +159,8 @@ fn has_room(store: &mut CookieStore, cookie: &Cookie<'_>) -> bool {
 
 impl fmt::Debug for Cookies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let store = self.store.borrow();
-        let n_cookies = store.as_ref().map_or(0, |store| store.iter_any().count());
+        let jar = self.jar.borrow();
+        let n_cookies = jar.as_ref().map_or(0, |jar| jar.store.iter_any().count());
         f.debug_struct("Cookies").field("n_cookies", &n_cookies).finish()
     }
 }
@@ -132,7 +176,7 @@ mod tests {
     }
 
     fn n_held(jar: &Cookies) -> usize {
-        jar.store.borrow().as_ref().map_or(0, |store| store.iter_any().count())
+        jar.jar.borrow().as_ref().map_or(0, |jar| jar.store.iter_any().count())
     }
 
     #[test]

@@ -27,11 +27,11 @@ impl Peer for Hatchery {
 
     fn program(&self, case: &Case, places: &Places) -> Result<PathBuf, String> {
         match case.work {
-            Work::Scenario => Places::built_here(
+            Work::Scenario | Work::HttpUser => Places::built_here(
                 [places.built.join("examples/bench_scenario")],
                 "cargo build --release --example bench_scenario",
             ),
-            Work::Get { .. } | Work::Post { .. } => program(places),
+            _ => program(places),
         }
     }
 
@@ -43,12 +43,26 @@ impl Peer for Hatchery {
         if matches!(self, Hatchery::Hyper) {
             command.arg("--hyper");
         }
-        if job.case.work == Work::Scenario {
+        let class = match job.case.work {
+            Work::Scenario => Some("Shopper"),
+            Work::HttpUser => Some("Visitor"),
+            _ => None,
+        };
+        if let Some(class) = class {
+            command.arg(class);
             command.args(["-H", job.base, "-u", &users, "-r", &users, "-t", &run_time]);
             command.args(["--headless", "--json", "--cores", &cores]);
             return Ok(());
         }
-        command.args([&job.url(), "-u", &users, "-t", &run_time, "--cores", &cores]);
+        match job.case.work {
+            Work::Names { n } => {
+                command.args((1..=n).map(|item| format!("{}/item/{item}", job.base)));
+            }
+            _ => {
+                command.arg(job.url());
+            }
+        }
+        command.args(["-u", &users, "-t", &run_time, "--cores", &cores]);
         command.args(["--json", "--only-summary"]);
         if let Some(bytes) = job.case.post_bytes() {
             command.args(["-m", "POST", "--body-size", &bytes.to_string()]);
@@ -88,7 +102,7 @@ mod tests {
         assert!(command_line(&Hatchery::Lean, "tls").unwrap().ends_with("--insecure"));
         assert_eq!(
             command_line(&Hatchery::Lean, "scenario").unwrap(),
-            "-H http://127.0.0.1:1 -u 64 -r 64 -t 5s --headless --json --cores 0-0"
+            "Shopper -H http://127.0.0.1:1 -u 64 -r 64 -t 5s --headless --json --cores 0-0"
         );
     }
 }

@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde::Deserialize;
 
-use super::{Counts, Job, Latency, Peer, Places};
+use super::{Counts, Job, Latency, Peer, Places, one_name};
 use crate::{
     case::{Case, Work},
     stats::quantile,
@@ -59,9 +59,10 @@ impl Peer for Locust {
     }
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
+        one_name(job.case, "the locustfile here")?;
         let file = match job.case.work {
             Work::Scenario => "scenario.py",
-            Work::Get { .. } | Work::Post { .. } => "plain.py",
+            _ => "plain.py",
         };
         let class = match self {
             Locust::Fast => "Fast",

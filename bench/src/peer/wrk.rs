@@ -11,7 +11,12 @@ use serde::Deserialize;
 use super::{Counts, Job, Latency, Peer, Places, no_scenarios};
 use crate::case::Case;
 
-pub(crate) struct Wrk;
+pub(crate) enum Wrk {
+    /// As it comes: `Host` is its only header.
+    Plain,
+    /// With the headers that hatchery sends, so that the server reads the same bytes.
+    SameHeaders,
+}
 
 #[derive(Deserialize)]
 struct Done {
@@ -28,7 +33,10 @@ struct Done {
 
 impl Peer for Wrk {
     fn name(&self) -> &'static str {
-        "wrk"
+        match self {
+            Wrk::Plain => "wrk",
+            Wrk::SameHeaders => "wrk-headers",
+        }
     }
 
     fn program(&self, _: &Case, _: &Places) -> Result<PathBuf, String> {
@@ -43,8 +51,9 @@ impl Peer for Wrk {
         command.arg("--script").arg(job.places.bench.join("peers/wrk/report.lua"));
         command.arg(job.url()).arg("--");
         command.arg(job.case.post_bytes().unwrap_or(0).to_string());
-        if job.case.new_connections {
-            command.arg("close");
+        command.arg(if job.case.new_connections { "close" } else { "keep" });
+        if matches!(self, Wrk::SameHeaders) {
+            command.arg("headers");
         }
         Ok(())
     }
@@ -78,7 +87,7 @@ mod tests {
     fn a_recorded_run_is_read() {
         let places = Places { built: PathBuf::new(), bench: PathBuf::new() };
         let recorded = include_str!("../../peers/recorded/wrk.txt");
-        let counts = Wrk.counts(recorded, &test_job(&CASES[0], &places)).unwrap();
+        let counts = Wrk::Plain.counts(recorded, &test_job(&CASES[0], &places)).unwrap();
         assert_eq!(counts.failed, 0);
         assert!(counts.succeeded > 10_000);
         assert!(counts.seconds > 0.9 && counts.seconds < 1.2);
@@ -88,11 +97,11 @@ mod tests {
     #[test]
     fn cases_become_flags() {
         assert_eq!(
-            command_line(&Wrk, "post").unwrap(),
+            command_line(&Wrk::Plain, "post").unwrap(),
             "--threads 1 --latency --connections 64 --duration 5s \
-             --script bench/peers/wrk/report.lua http://127.0.0.1:1/ -- 1024"
+             --script bench/peers/wrk/report.lua http://127.0.0.1:1/ -- 1024 keep"
         );
-        assert!(command_line(&Wrk, "close").unwrap().ends_with("-- 0 close"));
-        assert_eq!(command_line(&Wrk, "scenario").unwrap_err(), "wrk has no scenarios");
+        assert!(command_line(&Wrk::Plain, "close").unwrap().ends_with("-- 0 close"));
+        assert_eq!(command_line(&Wrk::Plain, "scenario").unwrap_err(), "wrk has no scenarios");
     }
 }

@@ -1,8 +1,8 @@
 //! The head of a response, as far as it says how to go on.
 
 use http::StatusCode;
-use httparse::{EMPTY_HEADER, Header, Response, Status};
-use std::borrow::Cow;
+use httparse::{Header, ParserConfig, Response, Status};
+use std::{borrow::Cow, mem::MaybeUninit};
 
 /// Headers that a response may have.
 pub(super) const HEADERS_MAX: usize = 100;
@@ -56,9 +56,12 @@ impl Malformed {
 ///
 /// `is_head` says that the request was a HEAD, whose response never has a body.
 pub(crate) fn parse(bytes: &[u8], is_head: bool) -> Result<Option<(Head, usize)>, Malformed> {
-    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
-    let mut response = Response::new(&mut headers);
-    let n_bytes = match response.parse(bytes) {
+    // Not filled beforehand: most heads have a few headers of the many that they may have.
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut response = Response::new(&mut []);
+    let parser = ParserConfig::default();
+    let parsed = parser.parse_response_with_uninit_headers(&mut response, bytes, &mut headers);
+    let n_bytes = match parsed {
         Ok(Status::Complete(n_bytes)) => n_bytes,
         Ok(Status::Partial) if bytes.len() >= HEAD_BYTES_MAX => {
             return Err(Malformed::HeadTooLarge);
@@ -94,7 +97,7 @@ fn read(
     };
     for header in headers {
         // Told apart by their length first: most headers are none of these.
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        let is = |name: &str| is_name(header.name, name);
         match header.name.len() {
             8 if is("location") => head.has_location = true,
             10 if is("connection") => {
@@ -135,6 +138,14 @@ fn read(
         head.keep_alive = false;
     }
     Ok(head)
+}
+
+/// Whether a header has this name, which is given in small letters. In a name are only token
+/// characters (httparse sees to it), and of those nothing but a capital becomes a letter or a hyphen
+/// by this bit.
+#[inline]
+fn is_name(name: &str, lower: &str) -> bool {
+    name.len() == lower.len() && name.bytes().zip(lower.bytes()).all(|(a, b)| a | 0x20 == b)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -143,7 +143,8 @@ impl Answered {
         }
         let body = match connection {
             Connection::Lean(connection) => connection.body(&mut head, limit, deadline).await?,
-            _ => collect(connection, &mut head, limit, deadline).await?,
+            // Boxed, so that a plain request does not carry room for it.
+            _ => Box::pin(collect(connection, &mut head, limit, deadline)).await?,
         };
         if bulk {
             connection.expect_bulk(false);

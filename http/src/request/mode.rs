@@ -101,7 +101,7 @@ macro_rules! awaited {
             fn into_future(self) -> Sending<$mode> {
                 let session = Rc::clone(&self.session.0);
                 let spare = &session.local.spare_requests;
-                let future = Pooled::new(spare, perform(self.detach()));
+                let future = Pooled::new(spare, || perform(self.detach()));
                 Sending { future, session, mode: PhantomData }
             }
         }

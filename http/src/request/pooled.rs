@@ -66,15 +66,17 @@ pub(crate) struct Pooled<T: 'static> {
 }
 
 impl<T: 'static> Pooled<T> {
-    /// Boxes a future. All futures that share a `spare` are of one type.
-    pub(crate) fn new<F>(spare: &Rc<Spare>, future: F) -> Pooled<T>
+    /// Boxes the future that `make` makes. All futures that share a `spare` are of one type. A
+    /// function, because a future that is handed over is copied once more, and it is large.
+    #[inline]
+    pub(crate) fn new<F>(spare: &Rc<Spare>, make: impl FnOnce() -> F) -> Pooled<T>
     where
         F: Future<Output = T> + 'static,
     {
         let boxes = spare.boxes.get_or_init(|| Box::new(Boxes::<F>::default()));
         let kept = boxes.downcast_ref::<Boxes<F>>().and_then(|boxes| boxes.borrow_mut().pop());
         let mut slot = kept.unwrap_or_else(|| Box::pin(Slot { future: None }));
-        slot.as_mut().project().future.set(Some(future));
+        slot.as_mut().project().future.set(Some(make()));
         Pooled { slot: Some(slot), spare: Rc::clone(spare) }
     }
 }

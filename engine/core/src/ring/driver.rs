@@ -374,6 +374,8 @@ impl Driver {
         if socket.n_in_flight == 0 {
             return self.free(slot);
         }
+        // The end of a send, which no completion tells, is not slept through: the socket waits for it.
+        self.awaits_sent_now |= socket.is_sending_now;
         let receive = match socket.receiving {
             Receiving::Multishot => Some(Kind::Receive),
             Receiving::Own => Some(Kind::ReceiveOwn),
