@@ -27,9 +27,9 @@ pub mod net {
 pub mod http {
     pub use hatchery_http::{
         CatchResponse, Catching, Chunks, HeaderMap, HeaderName, HeaderValue, HttpError,
-        HttpFailure, HttpVersion, LineChunks, Link, Method, Multipart, Plain, Renamed,
-        RequestBuilder, Rest, RestResponse, Sending, SessionOptions, StreamResponse, Streaming,
-        TextChunks, TextLines,
+        HttpFailure, HttpVersion, LineChunks, Link, Method, Multipart, Plain, PreparedRequest,
+        Renamed, RequestBuilder, Rest, RestResponse, Sending, SessionOptions, StreamResponse,
+        Streaming, TextChunks, TextLines,
     };
 }
 

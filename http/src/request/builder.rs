@@ -15,7 +15,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
-use std::{borrow::Cow, fmt, marker::PhantomData, rc::Rc, time::Duration};
+use std::{borrow::Cow, cell::RefCell, fmt, marker::PhantomData, rc::Rc, time::Duration};
 
 /// A request being put together by the methods of [`HttpSession`]. Nothing happens until it is
 /// awaited; then it is sent, and recorded once.
@@ -300,7 +300,22 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         self
     }
 
-    /// Whether redirects are followed: by default for all methods but HEAD.
+    /// Keeps the request as it is sent, for [`Response::request`]: that of each hop, if there are
+    /// redirects. Without this it is gone once it is sent, so that nobody pays for what few look at.
+    ///
+    /// ```ignore
+    /// let response = client.get("/").keep_request().await;
+    /// println!("{:?}", response.request().map(PreparedRequest::headers));
+    /// ```
+    ///
+    /// [`Response::request`]: crate::Response::request
+    pub fn keep_request(mut self) -> Self {
+        self.parts().kept = Some(RefCell::default());
+        self
+    }
+
+    /// Whether redirects are followed: by default for all methods but HEAD. Locust's
+    /// `allow_redirects`.
     pub fn allow_redirects(mut self, allow: bool) -> Self {
         self.parts().allow_redirects = Some(allow);
         self

@@ -2,7 +2,7 @@
 
 use super::{
     body::ReqBody, body_stream::BodyStream, deadline::Deadline, follow::Hop, http2::http2_request,
-    parts::Parts, write::write,
+    parts::Parts, prepared::PreparedRequest, write::write,
 };
 use crate::{
     connection::{Connection, Head, Lease, RESERVED_BYTES_MAX, obtain, renew},
@@ -58,6 +58,7 @@ pub(super) async fn exchange(
         deadline.start_exchange(n_read);
         let sent = match &mut lease.connection {
             Connection::Lean(connection) => {
+                parts.keep(|| PreparedRequest::of_http1(session, parts, hop, &way));
                 let is_head = hop.method == Method::HEAD;
                 let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop, &way);
                 match hop.stream(parts) {
@@ -69,10 +70,12 @@ pub(super) async fn exchange(
                 }
             }
             Connection::Hyper(connection) => {
+                parts.keep(|| PreparedRequest::of_http1(session, parts, hop, &way));
                 connection.send(request(session, parts, hop, &way)?, deadline).await
             }
             Connection::Http2(stream) => {
                 let request = http2_request(session, parts, hop, &way, stream);
+                parts.keep(|| PreparedRequest::of(hop, request.headers().clone()));
                 let body = match hop.stream(parts) {
                     None => ReqBody::from(hop.body.clone()),
                     Some(stream) => ReqBody::streamed(stream.open()?),

@@ -75,6 +75,7 @@ pub(super) async fn follow(
             let head = &mut answered.head;
             let mut response =
                 Response::new(local, &hop.method, &hop.target, head, Bytes::new(), elapsed_ns);
+            response.set_request(parts);
             response.set_history(history);
             let open = Some(Open::new(answered, deadline));
             return Ok(Followed { response, end_ns, open });
@@ -82,6 +83,7 @@ pub(super) async fn follow(
         let (mut head, body, end_ns) = answered.finish(session, &mut deadline).await?;
         let mut response =
             Response::new(local, &hop.method, &hop.target, &mut head, body, elapsed_ns);
+        response.set_request(parts);
         let Some(next) = next else {
             response.set_history(history);
             return Ok(Followed { response, end_ns, open: None });

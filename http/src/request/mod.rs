@@ -15,6 +15,7 @@ mod open;
 mod parts;
 mod perform;
 mod pooled;
+mod prepared;
 mod write;
 
 pub(crate) use body::ReqBody;
@@ -31,4 +32,5 @@ pub(crate) use open::Open;
 pub(crate) use parts::{Parts, ProxyChoice};
 pub(crate) use perform::{Finished, Sent};
 pub(crate) use pooled::Spare;
+pub use prepared::PreparedRequest;
 pub(crate) use write::write_upgrade;

@@ -1,10 +1,13 @@
 //! What a request carries beyond method and path. Plain requests have none of it.
 
-use super::{body_stream::BodyStream, deadline::Limits, digest::Credentials};
+use super::{
+    body_stream::BodyStream, deadline::Limits, digest::Credentials, prepared::PreparedRequest,
+};
 use crate::error::HttpError;
 use bytes::Bytes;
 use hatchery_core::events::RequestContext;
 use http::{HeaderMap, HeaderValue};
+use std::cell::RefCell;
 
 /// The rarer parts of a request.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) message_bytes_max: Option<usize>,
     /// Whether the body is read by the user, piece by piece.
     pub(crate) is_streamed: bool,
+    /// What was sent last, if the user wants to see it.
+    pub(crate) kept: Option<RefCell<Option<Box<PreparedRequest>>>>,
 }
 
 /// What a request says of proxies.
@@ -51,6 +56,19 @@ impl Parts {
         self.body = Some(body);
         self.stream = None;
         self.content_type = content_type;
+    }
+
+    /// Keeps what is sent, if the user wants to see it.
+    #[inline]
+    pub(super) fn keep(&self, make: impl FnOnce() -> Box<PreparedRequest>) {
+        if let Some(kept) = &self.kept {
+            kept.replace(Some(make()));
+        }
+    }
+
+    /// What was sent since this was last asked for.
+    pub(crate) fn take_kept(&self) -> Option<Box<PreparedRequest>> {
+        self.kept.as_ref()?.take()
     }
 
     /// Remembers the first mistake.

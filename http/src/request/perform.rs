@@ -72,6 +72,9 @@ pub(super) async fn perform(request: Detached) -> Finished {
             let (local, method) = (session.local.clone(), label.method.clone());
             let first = Rc::clone(&label.first);
             let mut response = Response::failed(local, method, Some(first), error);
+            if let Some(parts) = &parts {
+                response.set_request(parts);
+            }
             response.set_phases(ticket.stopwatch());
             let response_time_ns = ticket.elapsed_ns();
             let sent = Some(Sent { ticket, label, response_time_ns });

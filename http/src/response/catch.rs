@@ -34,14 +34,26 @@ impl CatchResponse {
         CatchResponse { shard, response, sent, decision: None, length: None }
     }
 
-    /// Counts it as a success, whatever its status.
+    /// Counts it as a success, whatever its status. Locust's `success()`.
     pub fn success(&mut self) {
         self.decision = Some(Ok(()));
     }
 
-    /// Counts it as a failure with this text in the error table; an error is given by its text.
+    /// Counts it as a failure with this text in the error table; an error is given by its text and
+    /// that of its causes. Locust's `failure(exc)`.
+    ///
+    /// ```ignore
+    /// response.failure("no data");
+    /// response.failure(format!("{} items", n));
+    /// response.failure(&error as &dyn std::error::Error);
+    /// ```
     pub fn failure(&mut self, why: impl Into<HttpFailure>) {
         self.decision = Some(Err(why.into().0));
+    }
+
+    /// The name of the statistics' entry.
+    pub fn name(&self) -> &str {
+        self.sent.as_ref().map_or("", |sent| sent.label.name())
     }
 
     /// Gives the statistics' entry another name. Locust's `request_meta["name"]`.
@@ -71,6 +83,11 @@ impl CatchResponse {
         if let Some(sent) = &mut self.sent {
             sent.ticket.context_mut().insert(value);
         }
+    }
+
+    /// The length that will be recorded, in bytes.
+    pub fn response_length(&self) -> u64 {
+        self.length.unwrap_or_else(|| self.response.length())
     }
 
     /// Records another length, in bytes. Locust's `request_meta["response_length"]`.
@@ -107,6 +124,18 @@ impl From<Box<dyn std::error::Error>> for HttpFailure {
     }
 }
 
+impl From<Box<dyn std::error::Error + Send + Sync>> for HttpFailure {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> HttpFailure {
+        HttpFailure(Failure::from_error(&*error))
+    }
+}
+
+impl From<&(dyn std::error::Error + 'static)> for HttpFailure {
+    fn from(error: &(dyn std::error::Error + 'static)) -> HttpFailure {
+        HttpFailure(Failure::from_error(error))
+    }
+}
+
 impl Deref for CatchResponse {
     type Target = Response;
 
@@ -122,7 +151,7 @@ impl Drop for CatchResponse {
             Some(decision) => decision.err(),
             None => self.response.failure(sent.label.name()),
         };
-        let length = self.length.unwrap_or_else(|| self.response.length());
+        let length = self.response_length();
         sent.record(&self.shard, self.response.status_code(), length, failure.as_ref());
     }
 }

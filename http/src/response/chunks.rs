@@ -28,7 +28,8 @@ impl<'a> Chunks<'a> {
         self.response.next_chunk(self.n_max).await
     }
 
-    /// The pieces as text, by the charset that the server names, else as UTF-8; what cannot be
+    /// python-requests' `decode_unicode=True`: the pieces as text, by the charset that the server
+    /// names, else as UTF-8; what cannot be
     /// read becomes `U+FFFD`. A character is never cut: its bytes wait for the rest.
     pub fn decode_unicode(self) -> TextChunks<'a> {
         TextChunks(self)
@@ -70,7 +71,8 @@ impl<'a> LineChunks<'a> {
         LineChunks { response, delimiter: None }
     }
 
-    /// What lines end with, instead of a line break. An empty one is none.
+    /// What lines end with, instead of a line break. An empty one is none. python-requests'
+    /// `delimiter`.
     pub fn delimiter(mut self, delimiter: impl AsRef<[u8]>) -> Self {
         let delimiter = delimiter.as_ref();
         self.delimiter = (!delimiter.is_empty()).then(|| delimiter.into());
@@ -122,7 +124,8 @@ impl Response {
         self.content().chunks(chunk_size.max(1))
     }
 
-    /// The body's lines; they end with LF, CR LF or CR. python-requests' `iter_lines`.
+    /// The body's lines; they end with LF, CR LF or CR. python-requests' `iter_lines`; as text they
+    /// are `response.text().lines()`. Its `chunk_size` has no counterpart: the body is there.
     pub fn iter_lines(&self) -> impl Iterator<Item = &[u8]> {
         lines(self.content())
     }

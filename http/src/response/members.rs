@@ -5,7 +5,11 @@ use super::{
     text,
 };
 use crate::{
-    connection::Head, error::HttpError, lean::Headers, local::Local, request::is_redirect,
+    connection::Head,
+    error::HttpError,
+    lean::Headers,
+    local::Local,
+    request::{Parts, PreparedRequest, is_redirect},
     site::Target,
 };
 use bytes::Bytes;
@@ -46,6 +50,7 @@ struct Rare {
     reason: Option<ReasonPhrase>,
     history: Vec<Response>,
     phases: Phases,
+    request: Option<Box<PreparedRequest>>,
     /// By which the text is read, whatever the server says.
     encoding: Option<&'static Encoding>,
 }
@@ -99,6 +104,14 @@ impl Response {
         }
     }
 
+    /// Takes the request that was sent last, if it was kept.
+    #[inline]
+    pub(crate) fn set_request(&mut self, parts: &Parts) {
+        if parts.kept.is_some() {
+            self.rare.get_or_insert_default().request = parts.take_kept();
+        }
+    }
+
     /// Keeps what was measured of the request's phases, if they are measured.
     #[inline]
     pub(crate) fn set_phases(&mut self, stopwatch: &Stopwatch) {
@@ -146,7 +159,7 @@ impl Response {
         self.status
     }
 
-    /// The reason that came with the status, or the usual one.
+    /// The reason that came with the status, or the usual one. python-requests' `reason`.
     pub fn reason(&self) -> &str {
         if let Some(reason) = self.rare.as_ref().and_then(|rare| rare.reason.as_ref()) {
             return std::str::from_utf8(reason.as_bytes()).unwrap_or_default();
@@ -155,7 +168,7 @@ impl Response {
         status.and_then(|status| status.canonical_reason()).unwrap_or_default()
     }
 
-    /// Whether there was a response and its status is not one of 400 to 599.
+    /// Whether there was a response and its status is not one of 400 to 599. python-requests' `ok`.
     pub fn ok(&self) -> bool {
         self.error().is_none() && !self.is_failing_status()
     }
@@ -166,7 +179,7 @@ impl Response {
         self.rare.as_ref()?.error.as_ref()
     }
 
-    /// The headers; their names are compared without regard to case.
+    /// The headers; their names are compared without regard to case. python-requests' `headers`.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -176,7 +189,8 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Names and values of the cookies that this response sets.
+    /// Names and values of the cookies that this response sets. python-requests' `cookies`; those
+    /// that the session keeps are at [`HttpSession::cookie`](crate::HttpSession::cookie).
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.get_all(SET_COOKIE).iter().filter_map(|line| {
             let pair = line.to_str().ok()?.split(';').next()?;
@@ -185,7 +199,7 @@ impl Response {
         })
     }
 
-    /// The body.
+    /// The body, decoded as `Content-Encoding` says. python-requests' `content`.
     pub fn content(&self) -> &[u8] {
         &self.body
     }
@@ -197,7 +211,7 @@ impl Response {
 
     /// The body as text: by [`Response::set_encoding`] or the charset that the server names; else
     /// as UTF-8 if it is that; else as [`Response::apparent_encoding`] guesses. What cannot be read
-    /// becomes `U+FFFD`.
+    /// becomes `U+FFFD`. python-requests' `text`.
     pub fn text(&self) -> Cow<'_, str> {
         match self.own_encoding() {
             Some(encoding) => encoding.decode(&self.body).0,
@@ -215,6 +229,7 @@ impl Response {
     }
 
     /// The encoding that was set, or the charset that the server names, as it spells it.
+    /// python-requests' `encoding`, which [`Response::set_encoding`] sets.
     pub fn encoding(&self) -> Option<&str> {
         self.own_encoding().map(Encoding::name).or_else(|| text::charset(&self.headers))
     }
@@ -234,12 +249,13 @@ impl Response {
         self.rare.as_ref()?.encoding
     }
 
-    /// The encoding that the body seems to have, guessed from its bytes.
+    /// The encoding that the body seems to have, guessed from its bytes. python-requests'
+    /// `apparent_encoding`.
     pub fn apparent_encoding(&self) -> &'static str {
         text::guess(&self.body).name()
     }
 
-    /// The body as JSON.
+    /// The body as JSON. python-requests' `json`.
     ///
     /// # Errors
     /// [`HttpError::is_json`] if it is not, or not of this shape.
@@ -248,7 +264,8 @@ impl Response {
     }
 
     /// From sending the request to having the response's head; of the last hop, if there were
-    /// redirects. What is recorded is the whole time, body and all hops included.
+    /// redirects. What is recorded is the whole time, body and all hops included. python-requests'
+    /// `elapsed`.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -264,17 +281,27 @@ impl Response {
         &self.method
     }
 
+    /// The request that this answers, or of which this is the error: method, URL, headers and body
+    /// as they were sent. `None` unless it was asked for by
+    /// [`RequestBuilder::keep_request`](crate::RequestBuilder::keep_request), and if nothing was
+    /// sent. After redirects it is the last one; [`Response::history`] has the others.
+    /// python-requests' `request`.
+    pub fn request(&self) -> Option<&PreparedRequest> {
+        self.rare.as_ref()?.request.as_deref()
+    }
+
     /// The URL that this came from, after redirects. Empty if there was none to send to.
+    /// python-requests' `url`.
     pub fn url(&self) -> String {
         self.target.as_ref().map(|target| target.text()).unwrap_or_default()
     }
 
-    /// The redirects that led here, the oldest first.
+    /// The redirects that led here, the oldest first. python-requests' `history`.
     pub fn history(&self) -> &[Response] {
         self.rare.as_ref().map(|rare| &*rare.history).unwrap_or_default()
     }
 
-    /// Whether it redirects and says where to.
+    /// Whether it redirects and says where to. python-requests' `is_redirect`.
     pub fn is_redirect(&self) -> bool {
         is_redirect(self.status) && self.headers.contains_key(LOCATION)
     }
@@ -283,7 +310,9 @@ impl Response {
     /// python-requests has it; see [`crate::StreamResponse::close`].
     pub fn close(self) {}
 
-    /// Where it redirects to, if it does: what would be requested next. python-requests' `next`.
+    /// Where it redirects to, if it does: the URL that would be requested next. For those who do
+    /// not have redirects followed. python-requests' `next`, of which the rest is up to whoever
+    /// sends it.
     pub fn next_url(&self) -> Option<String> {
         if !self.is_redirect() {
             return None;
@@ -292,17 +321,19 @@ impl Response {
         Some(self.target.as_ref()?.url().join(&location).ok()?.into())
     }
 
-    /// The links of its `Link` header.
+    /// The links of its `Link` header, in the header's order. python-requests' `links`, which is
+    /// keyed by [`Link::rel`].
     pub fn links(&self) -> Vec<Link> {
         links::links(&self.headers)
     }
 
-    /// Whether it redirects for good: 301 or 308.
+    /// Whether it redirects for good: 301 or 308. python-requests' `is_permanent_redirect`.
     pub fn is_permanent_redirect(&self) -> bool {
         matches!(self.status, 301 | 308) && self.headers.contains_key(LOCATION)
     }
 
-    /// The response, unless the request failed or its status is 400 or above.
+    /// The response, unless the request failed or its status is 400 or above. python-requests'
+    /// `raise_for_status`.
     ///
     /// # Errors
     /// [`Response::error`], or the status as [`HttpError::status`].

@@ -85,7 +85,8 @@ impl StreamResponse {
     }
 
     /// The body line by line; a line ends with LF, CR LF or CR, or as
-    /// [`LineChunks::delimiter`] says. python-requests' `iter_lines`.
+    /// [`LineChunks::delimiter`] says. python-requests' `iter_lines`; its `chunk_size` has no
+    /// counterpart, because a line is given out as soon as it has come.
     ///
     /// ```ignore
     /// let mut lines = response.iter_lines().decode_unicode();

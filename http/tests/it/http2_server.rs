@@ -80,7 +80,9 @@ async fn say(seen: Seen, mut respond: SendResponse<Bytes>, bytes: Vec<u8>) {
         let value = HeaderValue::from_bytes(header.value).expect("a value");
         response.headers_mut().append(name, value);
     }
-    let has_body = length > 0 && seen.line.split(' ').next() != Some(Method::HEAD.as_str());
+    let has_body = length > 0
+        && status != Some(StatusCode::NOT_MODIFIED)
+        && seen.line.split(' ').next() != Some(Method::HEAD.as_str());
     let Ok(mut stream) = respond.send_response(response, !has_body) else { return };
     if has_body {
         let is_whole = body.len() == length;

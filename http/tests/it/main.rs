@@ -1,5 +1,6 @@
 //! What sessions do against servers that behave, and against those that do not.
 
+mod catching;
 mod connections;
 mod context;
 mod extras;
@@ -11,6 +12,7 @@ mod hostile_floods;
 mod hostile_shapes;
 mod hostile_stages;
 mod hostile_tls;
+mod members;
 mod opening;
 mod phases;
 mod proxies;

@@ -1,6 +1,8 @@
 //! The tests of `it` that make sense there over HTTP/2, which the harness reads off this binary's
 //! name; and those of what HTTP/2 alone has.
 
+#[path = "../it/catching.rs"]
+mod catching;
 mod connections;
 #[path = "../it/extras.rs"]
 mod extras;
@@ -8,6 +10,8 @@ mod extras;
 mod guards;
 #[path = "../it/harness.rs"]
 mod harness;
+#[path = "../it/members.rs"]
+mod members;
 #[path = "../it/phases.rs"]
 mod phases;
 #[path = "../it/requests.rs"]

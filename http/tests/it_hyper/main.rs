@@ -1,6 +1,8 @@
 //! The tests of `it` once more, on hyper's HTTP/1.1; which it is, the harness reads off this
 //! binary's name.
 
+#[path = "../it/catching.rs"]
+mod catching;
 #[path = "../it/connections.rs"]
 mod connections;
 #[path = "../it/context.rs"]
@@ -23,6 +25,8 @@ mod hostile_shapes;
 mod hostile_stages;
 #[path = "../it/hostile_tls.rs"]
 mod hostile_tls;
+#[path = "../it/members.rs"]
+mod members;
 #[path = "../it/opening.rs"]
 mod opening;
 #[path = "../it/phases.rs"]
