@@ -6,6 +6,8 @@ use super::{
     mode::Plain,
     multipart::{Encoded, Multipart},
     parts::{Parts, ProxyChoice},
+    prepared::PreparedRequest,
+    signer::Signer,
 };
 use crate::{
     error::HttpError,
@@ -13,7 +15,7 @@ use crate::{
     site,
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use std::{borrow::Cow, cell::RefCell, fmt, marker::PhantomData, rc::Rc, time::Duration};
 
@@ -228,6 +230,22 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         let (user, password) = (user.into(), password.into());
         self.parts().digest = Some(Credentials { user, password });
+        self
+    }
+
+    /// Credentials of one's own: `sign` sees the request as it is about to be sent, and returns the
+    /// headers to add to it, which replace others of their names. It is called once for each hop of
+    /// redirects, but not where credentials must not go: to other hosts. Locust's `auth` with a
+    /// callable.
+    ///
+    /// ```ignore
+    /// client.post("/order").json(&order).auth(move |request| {
+    ///     let signature = sign(&key, request.method(), request.url(), request.body());
+    ///     HeaderMap::from_iter([(HeaderName::from_static("x-signature"), signature)])
+    /// }).await;
+    /// ```
+    pub fn auth(mut self, sign: impl Fn(&PreparedRequest) -> HeaderMap + 'static) -> Self {
+        self.parts().signer = Some(Box::new(Signer::new(sign)));
         self
     }
 

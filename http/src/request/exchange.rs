@@ -262,6 +262,9 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) 
     {
         headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
     }
+    if let Some(signer) = &parts.signer {
+        signer.apply(&mut headers);
+    }
     let own = if hop.is_trusted { &*parts.cookies } else { "" };
     if let Some(cookies) = session.cookies.header(&hop.target, own)
         && let Entry::Vacant(entry) = headers.entry(COOKIE)

@@ -60,6 +60,9 @@ pub(super) async fn follow(
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let mut history = vec![];
     loop {
+        if let Some(signer) = &parts.signer {
+            signer.sign(session, parts, &hop);
+        }
         let mut answered = exchange(session, parts, &hop, &mut deadline).await?;
         if answered.head.sets_cookies {
             session.cookies.store(&answered.head.headers, &hop.target);

@@ -16,6 +16,7 @@ mod parts;
 mod perform;
 mod pooled;
 mod prepared;
+mod signer;
 mod write;
 
 pub(crate) use body::ReqBody;

@@ -2,6 +2,7 @@
 
 use super::{
     body_stream::BodyStream, deadline::Limits, digest::Credentials, prepared::PreparedRequest,
+    signer::Signer,
 };
 use crate::error::HttpError;
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub(crate) struct Parts {
     /// Of the body, unless a header says otherwise.
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) authorization: Option<HeaderValue>,
+    /// For credentials of the program's own.
+    pub(crate) signer: Option<Box<Signer>>,
     /// For servers that ask for Digest authentication.
     pub(crate) digest: Option<Credentials>,
     /// `name=value; name=value`.

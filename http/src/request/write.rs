@@ -42,6 +42,7 @@ fn is_plain(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> bool {
     parts.headers.is_empty()
         && parts.stream.is_none()
         && parts.authorization.is_none()
+        && parts.signer.is_none()
         && hop.target.authorization.is_none()
         && parts.cookies.is_empty()
         && hop.is_trusted

@@ -111,6 +111,9 @@ async fn shake_hands(
     let route = session.route(parts.proxy.as_ref(), &target.origin).map_err(failed)?;
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let hop = Hop::first(Method::GET, Rc::clone(target), parts, ticket.start_ns());
+    if let Some(signer) = &parts.signer {
+        signer.sign(session, parts, &hop);
+    }
     let write = |buffer: &mut Vec<u8>| write_upgrade(buffer, session, parts, &hop);
     let (head, transport) = upgrade(session, &route, write, &mut deadline).await.map_err(failed)?;
     if head.sets_cookies {

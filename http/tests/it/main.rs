@@ -18,6 +18,7 @@ mod phases;
 mod proxies;
 mod requests;
 mod shared;
+mod signing;
 mod stream;
 mod tinyproxy;
 mod tls;

@@ -2,7 +2,9 @@
 
 use crate::harness::{Recorded, Server, on_shard};
 use hatchery_core::shard::Shard;
-use hatchery_http::{HttpError, HttpSession, SessionOptions, WebSocketMessage};
+use hatchery_http::{
+    HeaderMap, HeaderName, HeaderValue, HttpError, HttpSession, SessionOptions, WebSocketMessage,
+};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
 use std::{
@@ -123,6 +125,7 @@ fn the_upgrade_carries_headers_cookies_and_credentials_and_chooses_a_protocol() 
             assert_eq!(request.uri().to_string(), "/room?id=7");
             assert_eq!((&*get("x-own"), &*get("cookie")), ("yes", "who=me"));
             assert_eq!(&*get("authorization"), "Bearer key");
+            assert_eq!(&*get("x-signature"), "GET");
             assert_eq!(&*get("sec-websocket-protocol"), "v2, v1");
             let headers = response.headers_mut();
             headers.insert("sec-websocket-protocol", "v1".parse().expect("a value"));
@@ -137,6 +140,11 @@ fn the_upgrade_carries_headers_cookies_and_credentials_and_chooses_a_protocol() 
         client.set_cookie("who", "me").expect("a site");
         let request = client.websocket("/room").params(&[("id", 7)]).name("room");
         let request = request.header("x-own", "yes").bearer_auth("key").subprotocols(["v2", "v1"]);
+        let name = HeaderName::from_static("x-signature");
+        let request = request.auth(move |request| {
+            let method = HeaderValue::try_from(request.method().as_str()).expect("a word");
+            HeaderMap::from_iter([(name.clone(), method)])
+        });
         let socket = request.await.expect("upgraded");
         assert_eq!(socket.subprotocol(), Some("v1"));
         assert_eq!(client.cookie("seen").as_deref(), Some("1"));

@@ -16,6 +16,8 @@ mod members;
 mod phases;
 #[path = "../it/requests.rs"]
 mod requests;
+#[path = "../it/signing.rs"]
+mod signing;
 
 mod frames;
 mod hostile;

@@ -37,6 +37,8 @@ mod proxies;
 mod requests;
 #[path = "../it/shared.rs"]
 mod shared;
+#[path = "../it/signing.rs"]
+mod signing;
 #[path = "../it/stream.rs"]
 mod stream;
 #[path = "../it/tinyproxy.rs"]
