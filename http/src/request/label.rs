@@ -1,7 +1,7 @@
 //! Under which entry of the statistics a request is counted.
 
 use crate::site::Target;
-use hatchery_core::{shard::Shard, stats::EntryId};
+use hatchery_core::{events::RequestNames, shard::Shard, stats::EntryId};
 use http::Method;
 use std::{borrow::Cow, rc::Rc};
 
@@ -37,9 +37,9 @@ impl Label {
         }
     }
 
-    /// Method and name for whoever listens to the request event.
-    pub(crate) fn names(&self) -> (Cow<'static, str>, Cow<'static, str>) {
-        let method = match static_method(&self.method) {
+    /// Method, name and address for whoever listens to the request event.
+    pub(crate) fn names(&self) -> RequestNames {
+        let request_type = match static_method(&self.method) {
             Some(method) => Cow::Borrowed(method),
             None => Cow::Owned(self.method.as_str().to_owned()),
         };
@@ -47,7 +47,7 @@ impl Label {
             Some(name) => Cow::Borrowed(name),
             None => Cow::Owned(self.name().to_owned()),
         };
-        (method, name)
+        RequestNames { request_type, name, url: Some(self.first.text().into()) }
     }
 }
 

@@ -71,3 +71,41 @@ fn a_context_without_listeners_changes_nothing() {
     });
     recorded.check(&["GET / 1/0"], &[]);
 }
+
+#[test]
+fn listeners_get_the_address_that_a_request_was_sent_to_first_without_its_credentials() {
+    let server = Server::answering(|request| match request.line.contains("/old") {
+        true => answer("302 Found", "location: /new\r\n", ""),
+        false => answer("200 OK", "", ""),
+    });
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let log = Arc::clone(&heard);
+    let listen = move |events: &mut Events| {
+        let log = Arc::clone(&log);
+        events.request.add_listener(move |request: &RequestEvent| {
+            let url = request.url.as_deref().unwrap_or("none");
+            log.lock().expect("no panic").push(format!("{} {url}", request.name));
+        });
+    };
+    let common = Common { listeners: vec![Arc::new(listen)], ..Common::default() };
+    let url = server.url.clone();
+    on_shard_of(common, move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            client.get("/plain").params(&[("page", "2")]).name("/[any]").await;
+            client.get("/old").await;
+            client.get("http://me:secret@127.0.0.1:1/failed").await;
+            let call = async { Ok::<_, std::io::Error>(()) };
+            shard.measure("CALL", "own", call).await.expect("it is made well");
+        }
+    });
+    let url = &server.url;
+    let expected = [
+        format!("/[any] {url}/plain?page=2"),
+        format!("/old {url}/old"),
+        "/failed http://127.0.0.1:1/failed".to_owned(),
+        "own none".to_owned(),
+    ];
+    assert_eq!(*heard.lock().expect("no panic"), expected);
+}

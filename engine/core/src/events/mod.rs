@@ -158,6 +158,28 @@ pub struct RequestEvent {
     pub context: RequestContext,
     /// When it began, in nanoseconds since 1970. Locust's `start_time`.
     pub start_unix_ns: u64,
+    /// Where it was sent first, before any redirect and without credentials; `None` for calls
+    /// measured by [`Cx::measure`](crate::user::Cx::measure) and for messages of a WebSocket.
+    /// Locust's `url`.
+    pub url: Option<Box<str>>,
+}
+
+/// What a request is called by: asked for only where somebody listens. Made of a type and a name
+/// where there is no address.
+#[derive(Clone, Debug)]
+pub struct RequestNames {
+    /// The method, or the protocol's name.
+    pub request_type: Cow<'static, str>,
+    /// The entry's name.
+    pub name: Cow<'static, str>,
+    /// Where it was sent.
+    pub url: Option<Box<str>>,
+}
+
+impl From<(Cow<'static, str>, Cow<'static, str>)> for RequestNames {
+    fn from((request_type, name): (Cow<'static, str>, Cow<'static, str>)) -> RequestNames {
+        RequestNames { request_type, name, url: None }
+    }
 }
 
 /// Payload of `user_error`.

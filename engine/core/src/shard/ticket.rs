@@ -2,10 +2,10 @@
 
 use super::{local::Shard, stopwatch::Stopwatch};
 use crate::{
-    events::{RequestContext, RequestEvent},
+    events::{RequestContext, RequestEvent, RequestNames},
     stats::{EntryId, Failure, Phases, Sample},
 };
-use std::{borrow::Cow, error::Error, fmt, future::Future, rc::Rc, time::Duration};
+use std::{error::Error, fmt, future::Future, rc::Rc, time::Duration};
 
 impl Shard {
     /// Requests under way.
@@ -60,7 +60,11 @@ impl Shard {
         let result = call.await;
         let failure = result.as_ref().err().map(|error| Failure::from_error(error));
         let id = self.entry_static(kind, name);
-        ticket.finish(id, 0, 0, failure.as_ref(), || (kind.into(), name.into()));
+        ticket.finish(id, 0, 0, failure.as_ref(), || RequestNames {
+            request_type: kind.into(),
+            name: name.into(),
+            url: None,
+        });
         result
     }
 }
@@ -104,27 +108,27 @@ impl Ticket {
 
     /// Records it as ending now. `names` is only asked if somebody listens.
     #[inline]
-    pub fn finish(
+    pub fn finish<N: Into<RequestNames>>(
         self,
         id: EntryId,
         status: u16,
         bytes: u64,
         failure: Option<&Failure>,
-        names: impl FnOnce() -> (Cow<'static, str>, Cow<'static, str>),
+        names: impl FnOnce() -> N,
     ) -> Duration {
         let latency_ns = self.elapsed_ns();
         self.finish_after(latency_ns, id, status, bytes, failure, names)
     }
 
     /// Records it with a response time measured before.
-    pub fn finish_after(
+    pub fn finish_after<N: Into<RequestNames>>(
         mut self,
         latency_ns: u64,
         id: EntryId,
         status: u16,
         bytes: u64,
         failure: Option<&Failure>,
-        names: impl FnOnce() -> (Cow<'static, str>, Cow<'static, str>),
+        names: impl FnOnce() -> N,
     ) -> Duration {
         self.close();
         let end_unix_ns = self.shard.clock().unix_ns(self.start_ns + latency_ns);
@@ -135,7 +139,7 @@ impl Ticket {
         }
         let response_time = Duration::from_nanos(latency_ns);
         self.shard.events().request.fire_with(|| {
-            let (request_type, name) = names();
+            let RequestNames { request_type, name, url } = names().into();
             let failure = failure.cloned();
             RequestEvent {
                 request_type,
@@ -146,6 +150,7 @@ impl Ticket {
                 failure,
                 context: self.context.clone(),
                 start_unix_ns: end_unix_ns.saturating_sub(latency_ns),
+                url,
             }
         });
         response_time
