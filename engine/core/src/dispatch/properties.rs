@@ -266,6 +266,7 @@ fn a_million_users_over_128_shards_are_one_quick_batch() {
     shards.ramp(1_000_000, f64::INFINITY);
     let elapsed = start.elapsed();
     assert_eq!((shards.dispatcher.n_users(), shards.spread()), (1_000_000, 1));
-    // A generous bound: it must hold without optimisation on a busy machine.
-    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    // Without optimisation the bound is generous: it must hold on a busy machine too.
+    let bound_s = if cfg!(debug_assertions) { 5 } else { 1 };
+    assert!(elapsed < Duration::from_secs(bound_s), "{elapsed:?}");
 }
