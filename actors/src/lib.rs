@@ -32,7 +32,9 @@ mod supervisor;
 pub use supervisor::ShardLoad;
 
 pub mod runner;
-pub use runner::{Control, LocalRunner, RunnerConfig, RunnerEvent, RunnerEvents, State, Status};
+pub use runner::{
+    Control, LocalRunner, RunnerConfig, RunnerEvent, RunnerEvents, State, Status, WeakRunner,
+};
 
 pub mod shape;
 pub use shape::{LoadTestShape, Tick};

@@ -3,18 +3,25 @@
 use crate::{demand, error::Error};
 use anyhow::{Context, Result, bail};
 use hatchery_actors::{
-    LocalRunner, RunnerConfig, exit_codes,
+    LoadTestShape, LocalRunner, RunnerConfig, WeakRunner, exit_codes,
     hooks::{ControlEvents, ListenControl},
     preflight::preflight,
+    shape::{MakeShape, StepLoad},
 };
 use hatchery_core::{
     events::{Events, Listen},
     placement::{self, CoreChoice},
     shard::Common,
+    stats::Snapshot,
     user::{Class, TagFilter, User},
 };
 use hatchery_http::{HttpDefaults, SessionOptions};
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tracing::warn;
 
 /// Everything that a test is made of, for use as a library. Locust's `Environment`.
@@ -49,9 +56,9 @@ use tracing::warn;
 /// | `catch_exceptions` | [`catch_exceptions`](Self::catch_exceptions) |
 /// | `parsed_options` | [`parsed_options`](Self::parsed_options) |
 /// | `process_exit_code` | [`process_exit_code`](Self::process_exit_code), [`Control::set_process_exit_code`](crate::Control::set_process_exit_code) |
-/// | `create_local_runner()`, `runner` | [`create_local_runner`](Self::create_local_runner), which returns it |
-/// | `stats` | [`LocalRunner::stats`] |
-/// | `step_load`, `shape_class` | [`LocalRunner::start_shape`], with [`shape::StepLoad`](crate::shape::StepLoad) or another |
+/// | `create_local_runner()`, `runner` | [`create_local_runner`](Self::create_local_runner), [`runner`](Self::runner) |
+/// | `stats` | [`stats`](Self::stats) |
+/// | `step_load`, `shape_class` | [`step_load`](Self::step_load), [`shape`](Self::shape) |
 ///
 /// Users and listeners see it as [`Common`].
 #[derive(Clone)]
@@ -75,6 +82,28 @@ pub struct Environment {
     pub(crate) seed: u64,
     pub(crate) spin: bool,
     pub(crate) phases: bool,
+    pub(crate) shape: Option<MakeShape>,
+    last_runner: LastRunner,
+}
+
+/// The runner made last; a clone goes on with its own.
+#[derive(Default)]
+struct LastRunner(Mutex<Option<WeakRunner>>);
+
+impl LastRunner {
+    fn get(&self) -> Option<WeakRunner> {
+        self.0.lock().expect("no holder of this lock panics").clone()
+    }
+
+    fn set(&self, runner: WeakRunner) {
+        *self.0.lock().expect("no holder of this lock panics") = Some(runner);
+    }
+}
+
+impl Clone for LastRunner {
+    fn clone(&self) -> LastRunner {
+        LastRunner(Mutex::new(self.get()))
+    }
 }
 
 impl Default for Environment {
@@ -98,6 +127,8 @@ impl Default for Environment {
             seed: 0,
             spin: false,
             phases: false,
+            shape: None,
+            last_runner: LastRunner::default(),
         }
     }
 }
@@ -244,6 +275,44 @@ impl Environment {
         self
     }
 
+    /// Lets a shape decide how many users there are over time, in each test that
+    /// [`LocalRunner::start`] or a [`Program`](crate::Program) starts: each begins with a copy of
+    /// it. Takes the place of a [step load](Self::step_load). Locust's `shape_class`.
+    #[must_use]
+    pub fn shape(mut self, shape: impl LoadTestShape + Clone + Sync + 'static) -> Environment {
+        self.shape = Some(Arc::new(move |_, _| Box::new(shape.clone())));
+        self
+    }
+
+    /// Hatches in steps: `step_users` more every `step_time`, up to the users that a test is
+    /// started with, at its rate within a step. Takes the place of a [shape](Self::shape). Locust's
+    /// `step_load`, with `--step-users` and `--step-time`.
+    ///
+    /// ```
+    /// # use hatchery::Environment;
+    /// # use std::time::Duration;
+    /// // start(100, …) has 20 users in the first minute, 40 in the second, and 100 from the fifth.
+    /// let environment = Environment::new().step_load(20, Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn step_load(mut self, step_users: u32, step_time: Duration) -> Environment {
+        self.shape = Some(Arc::new(move |users_max, hatch_rate| {
+            Box::new(StepLoad { users_max, step_users, step_time, hatch_rate })
+        }));
+        self
+    }
+
+    /// The runner made last, as long as somebody else holds it: the environment does not keep it
+    /// from quitting. Locust's `runner`.
+    pub fn runner(&self) -> Option<LocalRunner> {
+        self.last_runner.get()?.upgrade()
+    }
+
+    /// The statistics of [`runner`](Self::runner) until now; empty without one. Locust's `stats`.
+    pub fn stats(&self) -> Snapshot {
+        self.runner().map(|runner| runner.stats()).unwrap_or_default()
+    }
+
     /// Starts the shards and returns their runner, which has started no user yet. Locust's
     /// `create_local_runner`.
     ///
@@ -260,7 +329,9 @@ impl Environment {
         }
         self.check()?;
         self.preflight(1)?;
-        Ok(LocalRunner::launch(self.runner_config()?)?)
+        let runner = LocalRunner::launch(self.runner_config()?)?;
+        self.last_runner.set(runner.downgrade());
+        Ok(runner)
     }
 
     /// A class that needs a host and has none.
@@ -302,6 +373,7 @@ impl Environment {
             stop_timeout: self.stop_timeout,
             reset_stats: self.reset_stats,
             iterations: self.iterations,
+            shape: self.shape.clone(),
             listeners: self.control_listeners.clone(),
             exit_code_on_error: self.exit_code_on_error,
             process_exit_code: self.process_exit_code,

@@ -46,12 +46,13 @@ pub use environment::Environment;
 pub use error::Error;
 pub use hatchery_actors::{
     Control, LoadTestShape, LocalRunner, RunnerEvent, RunnerEvents, ShardLoad, State, Status, Tick,
-    exit_codes, shape,
+    WeakRunner, exit_codes, shape,
 };
 pub use hatchery_actors::{hooks as control, hooks::ControlEvents};
 pub use hatchery_core::{
     events::{
-        EventHook, Events, Heard, RequestContext, RequestEvent, TestStart, TestStop, UserError,
+        EventHook, Events, Heard, RequestContext, RequestEvent, RequestNames, TestStart, TestStop,
+        UserError,
     },
     placement::CoreChoice,
     shard::{Common, Shard, Stopwatch, Ticket},

@@ -4,7 +4,7 @@ use hatchery::{
     ControlEvents, Environment, RunnerEvent, RunnerEvents, State, control::Quitting, prelude::*,
     run_single_user,
 };
-use hatchery_tests::programs::target;
+use hatchery_tests::programs::{target, wait_until};
 use std::{
     io,
     sync::{
@@ -136,6 +136,78 @@ fn without_catching_exceptions_the_first_one_ends_the_run() {
     runner.quit();
     assert_eq!(runner.process_exit_code(), Some(1));
     assert_eq!(runner.stats().exceptions().count(), 1);
+}
+
+fn idle() -> Environment {
+    Environment::new().user::<Idle>()
+}
+
+/// Only waits.
+struct Idle;
+
+impl User for Idle {
+    const NEEDS_HOST: bool = false;
+    const WAIT: Wait = constant(0.05);
+
+    fn new(_: &Spawn<'_>) -> Self {
+        Idle
+    }
+}
+
+#[tasks]
+impl Idle {
+    #[task]
+    async fn idle(&mut self, cx: &mut Cx<'_, Self>) -> TaskResult {
+        cx.measure("IDLE", "idle", async { Ok::<_, io::Error>(()) }).await?;
+        Ok(())
+    }
+}
+
+#[test]
+fn the_environment_names_its_runner_and_statistics_as_long_as_somebody_holds_the_runner() {
+    let environment = idle();
+    assert!(environment.runner().is_none());
+    assert_eq!(environment.stats().n_requests(), 0);
+    let runner = environment.create_local_runner().expect("it can run");
+    environment.runner().expect("it was made").start(2, f64::INFINITY, true).expect("it starts");
+    assert_eq!(runner.user_count(), 2);
+    wait_until("requests are counted", || environment.stats().n_requests() > 0);
+    runner.quit();
+    assert_eq!(environment.stats().n_requests(), runner.stats().n_requests());
+    drop(runner);
+    assert!(environment.runner().is_none());
+}
+
+#[test]
+fn an_environments_shape_leads_each_test_of_its_runner_from_the_beginning() {
+    let shape = |run_time: Duration, _: u32| {
+        (run_time < Duration::from_secs(2)).then(|| match run_time < Duration::from_secs(1) {
+            true => Tick::new(3, f64::INFINITY),
+            false => Tick::new(1, f64::INFINITY),
+        })
+    };
+    let runner = idle().shape(shape).create_local_runner().expect("it can run");
+    for _ in 0..2 {
+        let mut events = runner.subscribe();
+        runner.start(50, 1.0, true).expect("it starts");
+        assert!((1..=3).contains(&runner.user_count()), "{}", runner.user_count());
+        until_stopped(&mut events);
+    }
+    runner.quit();
+}
+
+#[test]
+fn a_step_load_goes_up_to_the_users_that_the_start_names() {
+    let environment = idle().step_load(2, Duration::from_secs(1));
+    let runner = environment.create_local_runner().expect("it can run");
+    runner.start(4, f64::INFINITY, true).expect("it starts");
+    assert!([2, 4].contains(&runner.user_count()), "{}", runner.user_count());
+    runner.start(100, f64::INFINITY, true).expect("it is not edited");
+    wait_until("the last step is taken", || runner.user_count() == 4);
+    runner.stop();
+    assert_eq!((runner.state(), runner.user_count()), (State::Stopped, 0));
+    assert!(runner.start(1, -1.0, false).is_err());
+    runner.quit();
 }
 
 #[test]

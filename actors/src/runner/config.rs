@@ -1,6 +1,6 @@
 //! What a runner is told when it is launched.
 
-use crate::hooks::ListenControl;
+use crate::{hooks::ListenControl, shape::MakeShape};
 use hatchery_core::shard::Common;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,6 +19,9 @@ pub struct RunnerConfig {
     /// How many tasks are run, in all, before the test ends; entering a nested set counts as one
     /// too. `None`: as many as there is time for. `--iterations`.
     pub iterations: Option<u64>,
+    /// What leads a test that [`LocalRunner::start`](super::LocalRunner::start) starts, if anything
+    /// does. Locust's `shape_class`.
+    pub shape: Option<MakeShape>,
     /// Called on the control thread to add the program's listeners.
     pub listeners: Vec<ListenControl>,
     /// What the process should exit with if a request or a task failed: Locust's

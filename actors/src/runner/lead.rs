@@ -14,6 +14,13 @@ use std::{
     time::Duration,
 };
 use tokio::time::{self, Instant};
+use tracing::{error, warn};
+
+impl From<Tick> for Goal {
+    fn from(Tick { user_count, hatch_rate, classes }: Tick) -> Goal {
+        Goal { user_count, hatch_rate, classes }
+    }
+}
 
 impl Control {
     /// Lets a shape lead the test: asks it once a second, and heads for what it says where that has
@@ -25,10 +32,43 @@ impl Control {
     /// Those of [`Control::start`], for what the shape asks; the test is stopped then. A shape that
     /// panics ends the test too, as [`Status::stop_test_error`](super::Status::stop_test_error) says.
     pub async fn start_shape(&self, shape: &mut dyn LoadTestShape) -> Result<(), Error> {
+        self.lead(shape, None).await
+    }
+
+    /// The same, returning once the users of the shape's first second are asked for, or hatched if
+    /// `wait`. The test may be over by then.
+    pub(super) async fn start_led(
+        &self,
+        mut shape: Box<dyn LoadTestShape>,
+        wait: bool,
+    ) -> Result<(), Error> {
+        if matches!(self.state(), State::Hatching | State::Running) {
+            warn!("a shape leads the test: its users and rate cannot be edited");
+            return Ok(());
+        }
+        let Some(tick) = self.ask(&mut *shape, Duration::ZERO) else { return Ok(()) };
+        self.head_for(tick.clone().into(), false).await?;
+        let leader = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = leader.lead(&mut *shape, Some(tick)).await {
+                error!("the load test shape stops the test: {error}");
+            }
+        });
+        if wait {
+            // It fails if the runner has quit.
+            let _ = self.status().wait_for(|status| status.state != State::Hatching).await;
+        }
+        Ok(())
+    }
+
+    async fn lead(
+        &self,
+        shape: &mut dyn LoadTestShape,
+        mut last: Option<Tick>,
+    ) -> Result<(), Error> {
         let start = Instant::now();
         let mut ticks = time::interval(TICK_INTERVAL);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Skip);
-        let mut last: Option<Tick> = None;
         loop {
             ticks.tick().await;
             if last.is_some() && !matches!(self.state(), State::Hatching | State::Running) {
@@ -44,9 +84,7 @@ impl Control {
             if last.as_ref() == Some(&tick) {
                 continue;
             }
-            let Tick { user_count, hatch_rate, classes } = tick.clone();
-            if let Err(error) = self.head_for(Goal { user_count, hatch_rate, classes }, false).await
-            {
+            if let Err(error) = self.head_for(tick.clone().into(), false).await {
                 self.stop().await;
                 return if error.is_stopped() { Ok(()) } else { Err(error) };
             }

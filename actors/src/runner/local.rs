@@ -8,13 +8,18 @@ use super::{
     state::State,
     threads::LocalShards,
 };
-use crate::{error::Error, shape::LoadTestShape, shard::Launch, supervisor::ShardLoad};
+use crate::{
+    error::Error,
+    shape::{LoadTestShape, MakeShape},
+    shard::Launch,
+    supervisor::ShardLoad,
+};
 use actix::System;
 use hatchery_core::{dispatch::ClassSpec, stats::Snapshot, user::Class};
 use std::{
     fmt, io,
     rc::Rc,
-    sync::{Arc, Mutex, OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock, Weak, mpsc},
     thread,
 };
 use tokio::{
@@ -43,8 +48,20 @@ pub struct LocalRunner {
     inner: Arc<Inner>,
 }
 
+/// A runner if it is still there: it does not keep the runner from quitting.
+#[derive(Clone, Debug)]
+pub struct WeakRunner(Weak<Inner>);
+
+impl WeakRunner {
+    /// The runner, unless its last clone was dropped.
+    pub fn upgrade(&self) -> Option<LocalRunner> {
+        self.0.upgrade().map(|inner| LocalRunner { inner })
+    }
+}
+
 struct Inner {
     control: Control,
+    shape: Option<MakeShape>,
     /// The control thread's runtime, to wait for its answers on other threads.
     runtime: Handle,
     quit: Arc<Notify>,
@@ -70,13 +87,22 @@ impl LocalRunner {
             exit_code_on_error: config.exit_code_on_error,
             spin: config.common.spin,
         };
-        let RunnerConfig { common, cpus, .. } = config;
-        LocalRunner::launch_with(plan, move || LocalShards::new(common, cpus))
+        let RunnerConfig { common, cpus, shape, .. } = config;
+        LocalRunner::launch_led(plan, shape, move || LocalShards::new(common, cpus))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn launch_with<L: Launch + 'static>(
+        plan: Plan,
+        make_launch: impl FnOnce() -> io::Result<L> + Send + 'static,
+    ) -> Result<LocalRunner, Error> {
+        LocalRunner::launch_led(plan, None, make_launch)
     }
 
     /// Starts the control thread, and on it whatever makes the shards.
-    pub(crate) fn launch_with<L: Launch + 'static>(
+    fn launch_led<L: Launch + 'static>(
         plan: Plan,
+        shape: Option<MakeShape>,
         make_launch: impl FnOnce() -> io::Result<L> + Send + 'static,
     ) -> Result<LocalRunner, Error> {
         let (tx, rx) = mpsc::channel();
@@ -112,7 +138,9 @@ impl LocalRunner {
             }
         };
         let thread = Mutex::new(Some(thread));
-        Ok(LocalRunner { inner: Arc::new(Inner { control, runtime, quit, finished, thread }) })
+        Ok(LocalRunner {
+            inner: Arc::new(Inner { control, shape, runtime, quit, finished, thread }),
+        })
     }
 
     /// The same runner for asynchronous code.
@@ -134,11 +162,26 @@ impl LocalRunner {
         rx.blocking_recv().ok()
     }
 
+    /// A reference that does not keep it from quitting.
+    pub fn downgrade(&self) -> WeakRunner {
+        WeakRunner(Arc::downgrade(&self.inner))
+    }
+
     /// Heads for `user_count` users: see [`Control::start`].
+    ///
+    /// Where the environment has a shape, that decides how many users there are, and `wait` waits
+    /// for those it begins with. A step load goes up to `user_count`, each step at `hatch_rate`;
+    /// other shapes heed neither. While a test is under way, they cannot be edited, as in Locust.
     ///
     /// # Errors
     /// Those of [`Control::start`].
     pub fn start(&self, user_count: u32, hatch_rate: f64, wait: bool) -> Result<(), Error> {
+        if let Some(make_shape) = &self.inner.shape {
+            let shape = make_shape(user_count, hatch_rate);
+            let answer =
+                self.wait(move |control| async move { control.start_led(shape, wait).await });
+            return answer.unwrap_or_else(|| Err(Error::gone()));
+        }
         let answer = self
             .wait(move |control| async move { control.start(user_count, hatch_rate, wait).await });
         answer.unwrap_or_else(|| Err(Error::gone()))
@@ -233,6 +276,12 @@ impl LocalRunner {
     /// What is left after [`LocalRunner::quit`].
     pub(crate) fn finished(&self) -> Option<&Finished> {
         self.inner.finished.get()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("control", &self.control).finish_non_exhaustive()
     }
 }
 

@@ -22,7 +22,7 @@ pub use events::{RunnerEvent, RunnerEvents, Status};
 #[cfg(test)]
 pub(crate) use launch::Plan;
 pub(crate) use local::Finished;
-pub use local::LocalRunner;
+pub use local::{LocalRunner, WeakRunner};
 pub(crate) use message::ToRunner;
 pub use state::State;
 

@@ -9,7 +9,7 @@ mod text;
 pub use ready::{DoubleWave, Spike, Stage, Stages, StepLoad, Steps};
 pub use text::{Plan, PlanError};
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How often a shape is asked. Locust's interval.
 pub(crate) const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -64,6 +64,9 @@ impl<F: FnMut(Duration, u32) -> Option<Tick> + Send> LoadTestShape for F {
         self(run_time, user_count)
     }
 }
+
+/// Makes the shape of a test from the users and the rate that its start names.
+pub type MakeShape = Arc<dyn Fn(u32, f64) -> Box<dyn LoadTestShape> + Send + Sync>;
 
 impl LoadTestShape for Box<dyn LoadTestShape> {
     fn tick(&mut self, run_time: Duration, user_count: u32) -> Option<Tick> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use hatchery_actors::{
     LoadTestShape,
     headless::{self, HeadlessOptions, Outcome},
-    shape::StepLoad,
+    shape::{MakeShape, StepLoad},
 };
 use hatchery_core::{
     placement::{self, CoreChoice},
@@ -39,7 +39,7 @@ pub(crate) fn launch(flags: &RunFlags, launch: Launch) -> Result<Outcome> {
     let peak_users = flags.shape.as_ref().map_or(n_users, |plan| plan.peak_users().max(1));
     environment.check()?;
     environment.preflight(peak_users)?;
-    let shape = shape(flags, launch.shape, hatch_rate)?;
+    let shape = shape(flags, launch.shape, hatch_rate, environment.shape.take())?;
     let mut target = None;
     if let Some(class) = environment.lacking_host() {
         if !launch.embedded_target {
@@ -98,6 +98,7 @@ fn shape(
     flags: &RunFlags,
     own: Option<Box<dyn LoadTestShape>>,
     hatch_rate: f64,
+    of_environment: Option<MakeShape>,
 ) -> Result<Option<Box<dyn LoadTestShape>>> {
     if flags.step_load {
         let (Some(users_max), Some(step_time)) = (flags.users, flags.step_time) else {
@@ -121,7 +122,9 @@ fn shape(
     if shape.is_some() && (flags.users.is_some() || flags.hatch_rate.is_some()) {
         warn!("a shape decides how many users there are: --users and --hatch-rate are ignored");
     }
-    Ok(shape)
+    // A step load of the environment heeds both.
+    let made = || of_environment.map(|make| make(flags.users.unwrap_or(1), hatch_rate));
+    Ok(shape.or_else(made))
 }
 
 /// The embedded target beside the users: on its own threads, which the scheduler places.

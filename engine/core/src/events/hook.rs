@@ -14,6 +14,11 @@ use std::{
 /// error is logged with the name of its hook, the others are called nevertheless, and the process
 /// exits with 2 unless something worse happened, as in Locust.
 ///
+/// One thing differs from Locust, where a listener may raise `StopUser`, `StopTest` and the like
+/// into the task that fired its hook: here a listener cannot return an
+/// [`Exit`](crate::user::Exit). What it has found out it leaves where the user's next task sees it,
+/// in a cell of its core or in the program's own options, and that task returns the exit.
+///
 /// ```
 /// use hatchery_core::events::EventHook;
 ///
