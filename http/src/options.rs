@@ -19,7 +19,9 @@ pub enum PoolChoice {
     },
 }
 
-/// Options of a session, for all its requests.
+/// Options of a session, for all its requests. A request that is to have other ones, as `verify` and
+/// `cert` are arguments of each request in Locust, is one of another session; see
+/// [`HttpSession::with_options`](crate::HttpSession::with_options).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOptions {
     /// How many requests a connection serves; the last one says `Connection: close`. 0, the

@@ -112,7 +112,8 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     }
 
     /// Appends pairs to the URL's query, encoded: a slice of pairs, a map or a struct. They are
-    /// part of the entry's name unless it is given one. Locust's `params`.
+    /// part of the entry's name unless it is given one. A query that is text already belongs in the
+    /// URL. Locust's `params`.
     pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
         let parts = self.parts();
         match serde_urlencoded::to_string(params) {
@@ -283,7 +284,8 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     }
 
     /// How long the whole request may take, redirects included. Without a limit it may take for
-    /// ever, as in Locust.
+    /// ever, as in Locust; whose `timeout` with one number is
+    /// [`RequestBuilder::connect_timeout`] and [`RequestBuilder::read_timeout`] alike.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.parts().limits.total = Some(limit);
         self
