@@ -75,13 +75,13 @@ pub(super) fn sources(text: &str) -> Result<Sources, String> {
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         if let Ok(address) = part.parse::<IpAddr>() {
             sources.push(address);
-            continue;
+        } else {
+            let network: IpNet = part.parse().map_err(|_| {
+                format!("'{part}' is neither an address nor a network like 10.0.1.0/28")
+            })?;
+            // Without the network's own address and the one of broadcasts.
+            sources.extend(network.hosts().take(SOURCES_MAX + 1));
         }
-        let network: IpNet = part.parse().map_err(|_| {
-            format!("'{part}' is neither an address nor a network like 10.0.1.0/28")
-        })?;
-        // Without the network's own address and the one of broadcasts.
-        sources.extend(network.hosts().take(SOURCES_MAX + 1));
         if sources.len() > SOURCES_MAX {
             return Err(format!("'{part}' makes it more than {SOURCES_MAX} addresses"));
         }
@@ -128,9 +128,75 @@ pub(super) fn proxy(text: &str) -> Result<ProxyFlag, String> {
     Ok(flag)
 }
 
+/// What must hold of each of these, whatever is typed.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(text: &str) {
+    if let Ok(Sources(all)) = sources(text) {
+        assert!((1..=SOURCES_MAX).contains(&all.len()), "{} of {text:?}", all.len());
+        let written: Vec<_> = all.iter().take(100).map(IpAddr::to_string).collect();
+        assert_eq!(sources(&written.join(",")), Ok(Sources(all[..written.len()].to_vec())));
+    }
+    if let Ok(read) = resolve(text) {
+        let Resolve(host, port, address) = &read;
+        assert!(!host.contains(':') && !host.is_empty(), "{host:?} of {text:?}");
+        assert_eq!(resolve(&format!("{host}:{port}:[{address}]")).as_ref(), Ok(&read), "{text:?}");
+    }
+    if let Ok(read) = proxy(text) {
+        let ProxyFlag { key, url } = &read;
+        let url = url.as_deref().unwrap_or("none");
+        assert_eq!(proxy(&format!("{key}={url}")).as_ref(), Ok(&read), "{text:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const WORDS: &[&str] = &[
+        "10.0.0.1",
+        "10.0.0.0/30",
+        "10.0.0.0/16",
+        "fd00::/64",
+        "::1",
+        "[",
+        "]",
+        ":",
+        ",",
+        "/",
+        "=",
+        "http",
+        "https",
+        "all",
+        "://",
+        "shop.test",
+        "none",
+        "user:p=w@",
+        "@",
+        "443",
+        "65536",
+        " ",
+        "socks5",
+        "é",
+        "%",
+        "?",
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_read_of_a_flag_means_the_same_when_written_again(
+            words in prop::collection::vec(prop::sample::select(WORDS), 0..8),
+        ) {
+            check(&words.concat());
+        }
+    }
+
+    #[test]
+    fn addresses_count_like_those_of_networks() {
+        let text = "10.0.0.0/16,10.1.0.1,10.1.0.2";
+        assert_eq!(sources(text).map(|sources| sources.0.len()), Ok(SOURCES_MAX));
+        assert!(sources(&format!("{text},10.1.0.3")).is_err());
+    }
 
     #[test]
     fn sources_are_addresses_and_the_hosts_of_networks() {

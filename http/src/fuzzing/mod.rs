@@ -5,6 +5,7 @@
 
 mod address;
 mod body;
+mod challenge;
 mod content;
 mod cookies;
 mod members;
@@ -12,6 +13,7 @@ mod response;
 
 pub use address::address;
 pub use body::body;
+pub use challenge::challenge;
 pub use content::content;
 pub use cookies::cookies;
 pub use members::members;
@@ -141,7 +143,38 @@ mod tests {
         "path=",
     ];
 
+    const CHALLENGES: &[&str] = &[
+        "Digest ",
+        "Basic ",
+        "Negotiate",
+        "realm=",
+        "nonce=",
+        "nonce=\"n\"",
+        "opaque=",
+        "qop=\"auth, auth-int\"",
+        "qop=auth-int",
+        "algorithm=",
+        "MD5",
+        "SHA-256",
+        "SHA-512",
+        "-sess",
+        "stale=true",
+        "\"",
+        "\\",
+        ", ",
+        ",",
+        " ",
+        "=",
+        "\n",
+    ];
+
     proptest! {
+        #[test]
+        fn challenges_are_answered_as_they_came(data in pieces_of(CHALLENGES)) {
+            challenge(&data);
+            challenge(&data[1..]);
+        }
+
         #[test]
         fn responses_are_read_alike_however_they_are_cut(data in pieces_of(HEADS)) {
             response(&data);

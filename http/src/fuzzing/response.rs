@@ -38,13 +38,11 @@ struct NoAnswer;
 pub fn response(data: &[u8]) {
     let Some((whole, pieces)) = cut(data) else { return };
     for is_head in [false, true] {
-        let (at_once, is_http_10) = lean(&[whole], is_head);
+        let (at_once, is_ours_alone) = lean(&[whole], is_head);
         let (in_pieces, _) = lean(&pieces, is_head);
         // Broken ones are found out sooner or later.
         assert_eq!(at_once.as_ref().ok(), in_pieces.as_ref().ok(), "as a whole, and in pieces");
-        // hyper refuses a coding in HTTP/1.0; the lean path reads to the end of the connection, as
-        // RFC 9112, section 6.1, has it.
-        if is_http_10 {
+        if is_ours_alone {
             continue;
         }
         let by_hyper = hyper(&pieces, is_head);
@@ -61,30 +59,49 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// As the lean connection reads: a head, its interim ones skipped, then its body. Also whether it
-/// is HTTP/1.0's.
+/// Whether hyper may read the body of such a head otherwise, and why it is not followed.
+fn is_ours_alone(head: &[u8]) -> bool {
+    // hyper refuses a coding in HTTP/1.0; the lean path reads to the end of the connection, as
+    // RFC 9112, section 6.1, has it.
+    if head.windows(8).any(|word| word == b"HTTP/1.0") {
+        return true;
+    }
+    // hyper takes what follows the last comma of the last line for the coding, even if that is
+    // nothing or the line is no ASCII; empty elements do not count (RFC 9110, section 5.6.1).
+    let mut codings = head.split(|&byte| byte == b'\n').filter_map(|line| {
+        let (name, value) = line.split_at_checked(line.iter().position(|&byte| byte == b':')?)?;
+        name.eq_ignore_ascii_case(b"transfer-encoding").then_some(&value[1..])
+    });
+    codings.next_back().is_some_and(|value| {
+        let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
+        last.trim_ascii().is_empty() || !value.is_ascii()
+    })
+}
+
+/// As the lean connection reads: a head, its interim ones skipped, then its body. Also whether the
+/// reading is its own.
 fn lean(pieces: &[&[u8]], is_head: bool) -> (Result<Answer, NoAnswer>, bool) {
     let mut rest: VecDeque<&[u8]> = pieces.iter().copied().collect();
     let mut partial = Partial::default();
     let mut n_interim = 0;
-    let mut is_http_10 = false;
+    let mut is_ours = false;
     let (head, mut body) = loop {
-        let Some(piece) = rest.pop_front() else { return (Err(NoAnswer), is_http_10) };
+        let Some(piece) = rest.pop_front() else { return (Err(NoAnswer), is_ours) };
         let (n_taken, seen) = partial.read(piece, is_head, |head| {
-            is_http_10 |= head.windows(8).any(|word| word == b"HTTP/1.0");
+            is_ours |= is_ours_alone(head);
         });
         if n_taken < piece.len() {
             rest.push_front(&piece[n_taken..]);
         }
         match seen {
-            Err(_) => return (Err(NoAnswer), is_http_10),
+            Err(_) => return (Err(NoAnswer), is_ours),
             Ok(None) => {}
             Ok(Some((head, ()))) if head.status >= 200 => break (head, Body::new(head.framing)),
             Ok(Some((head, ()))) => {
                 assert_eq!(head.framing, Framing::Length(0), "an interim response has no body");
                 n_interim += 1;
                 if head.status == 101 || n_interim > INTERIM_MAX {
-                    return (Err(NoAnswer), is_http_10);
+                    return (Err(NoAnswer), is_ours);
                 }
             }
         }
@@ -94,14 +111,14 @@ fn lean(pieces: &[&[u8]], is_head: bool) -> (Result<Answer, NoAnswer>, bool) {
         let Some(piece) = rest.pop_front() else {
             match body.may_end_here() {
                 true => break,
-                false => return (Err(NoAnswer), is_http_10),
+                false => return (Err(NoAnswer), is_ours),
             }
         };
         if body.decode(piece, &mut |data| decoded.extend_from_slice(data)).is_err() {
-            return (Err(NoAnswer), is_http_10);
+            return (Err(NoAnswer), is_ours);
         }
     }
-    (Ok(Answer { status: head.status, body: decoded }), is_http_10)
+    (Ok(Answer { status: head.status, body: decoded }), is_ours)
 }
 
 /// As hyper's connection reads the same bytes, and then the end of the connection: also what it

@@ -111,14 +111,13 @@ fn read(
             }
             10 if is("set-cookie") => head.has_set_cookie = true,
             14 if is("content-length") => {
-                for text in tokens(header.value) {
-                    let value = parse_length(text)?;
+                // A number, which may be repeated (RFC 9110, section 8.6), but no list: an empty
+                // element is none.
+                for text in header.value.split(|&byte| byte == b',') {
+                    let value = parse_length(text.trim_ascii())?;
                     if length.replace(value).is_some_and(|before| before != value) {
                         return Err(Malformed::new("two content-lengths that differ"));
                     }
-                }
-                if length.is_none() {
-                    return Err(Malformed::new("an empty content-length"));
                 }
             }
             16 if is("content-encoding") => head.has_encoding = true,
@@ -198,6 +197,9 @@ mod tests {
         check("200 OK\r\nTransfer-Encoding: chunked", Framing::Chunked, true);
         check("200 OK\r\nTransfer-Encoding: gzip, chunked", Framing::Chunked, true);
         check("200 OK\r\nTransfer-Encoding: chunked, gzip", Framing::Close, false);
+        // Empty elements of a list do not count (RFC 9110, section 5.6.1).
+        check("200 OK\r\nTransfer-Encoding: chunked, ,", Framing::Chunked, true);
+        check("200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding:", Framing::Chunked, true);
         check("200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5", Framing::Chunked, false);
         check("200 OK", Framing::Close, false);
         check("204 No Content\r\nContent-Length: 5", Framing::Length(0), true);
@@ -228,6 +230,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: ,5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length:\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
             "HTTP/9.9 200 OK\r\n\r\n",
             "HTTP/1.1 2x0 OK\r\n\r\n",

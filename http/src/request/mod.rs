@@ -3,6 +3,7 @@
 mod body;
 mod body_stream;
 mod builder;
+mod challenge;
 mod deadline;
 mod digest;
 mod exchange;
@@ -23,8 +24,12 @@ pub(crate) use body::ReqBody;
 pub use body_stream::BodyStream;
 pub(crate) use body_stream::Upload;
 pub use builder::RequestBuilder;
+#[cfg(any(test, fuzzing))]
+pub(crate) use challenge::challenges;
 pub(crate) use deadline::Deadline;
 pub(crate) use digest::Challenge;
+#[cfg(any(test, fuzzing))]
+pub(crate) use digest::answer_to as digest_answer;
 pub(crate) use follow::{Hop, is_redirect};
 pub(crate) use label::Label;
 pub use mode::{Catching, Plain, Rest, Sending, Streaming};

@@ -43,7 +43,7 @@ fn lengths_that_are_no_lengths() {
     let response = "HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\nabcdef";
     refused(response, "two content-lengths that differ", "invalid content-length parsed");
     let response = "HTTP/1.1 200 OK\r\ncontent-length:\r\n\r\nabcdef";
-    refused(response, "an empty content-length", "invalid content-length parsed");
+    refused(response, "the content-length ''", "invalid content-length parsed");
 }
 
 #[test]
