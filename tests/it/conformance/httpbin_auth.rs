@@ -81,12 +81,28 @@ fn check_digest(qop: &'static str, algorithm: &'static str) {
 fn digest_challenges_of_each_algorithm_are_answered() {
     check_digest("auth", "MD5");
     check_digest("auth", "SHA-256");
+    check_digest("auth", "SHA-512");
 }
 
 #[test]
 fn digest_challenges_without_a_quality_of_protection_are_answered() {
     check_digest("none", "MD5");
     check_digest("none", "SHA-256");
+    check_digest("none", "SHA-512");
+}
+
+#[test]
+fn digest_challenges_that_want_the_body_vouched_for_are_answered() {
+    check_digest("auth-int", "MD5");
+    check_digest("auth-int", "SHA-256");
+    check_digest("auth-int", "SHA-512");
+    with_httpbin_and_http2(async |client| {
+        let path = "/digest-auth/auth-int/me/pw/SHA-256";
+        for body in ["a body", "another"] {
+            let response = client.get(path).body(body).digest_auth("me", "pw").await;
+            assert_eq!(response.status_code(), 200, "{body}");
+        }
+    });
 }
 
 #[test]
