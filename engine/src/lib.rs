@@ -9,9 +9,6 @@ mod cli;
 mod demand;
 mod environment;
 mod error;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
 mod http_user;
 mod program;
 mod single;

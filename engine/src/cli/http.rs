@@ -128,30 +128,33 @@ pub(super) fn proxy(text: &str) -> Result<ProxyFlag, String> {
     Ok(flag)
 }
 
-/// What must hold of each of these, whatever is typed.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn check(text: &str) {
-    if let Ok(Sources(all)) = sources(text) {
-        assert!((1..=SOURCES_MAX).contains(&all.len()), "{} of {text:?}", all.len());
-        let written: Vec<_> = all.iter().take(100).map(IpAddr::to_string).collect();
-        assert_eq!(sources(&written.join(",")), Ok(Sources(all[..written.len()].to_vec())));
-    }
-    if let Ok(read) = resolve(text) {
-        let Resolve(host, port, address) = &read;
-        assert!(!host.contains(':') && !host.is_empty(), "{host:?} of {text:?}");
-        assert_eq!(resolve(&format!("{host}:{port}:[{address}]")).as_ref(), Ok(&read), "{text:?}");
-    }
-    if let Ok(read) = proxy(text) {
-        let ProxyFlag { key, url } = &read;
-        let url = url.as_deref().unwrap_or("none");
-        assert_eq!(proxy(&format!("{key}={url}")).as_ref(), Ok(&read), "{text:?}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// What must hold of each of these, whatever is typed.
+    fn check(text: &str) {
+        if let Ok(Sources(all)) = sources(text) {
+            assert!((1..=SOURCES_MAX).contains(&all.len()), "{} of {text:?}", all.len());
+            let written: Vec<_> = all.iter().take(100).map(IpAddr::to_string).collect();
+            assert_eq!(sources(&written.join(",")), Ok(Sources(all[..written.len()].to_vec())));
+        }
+        if let Ok(read) = resolve(text) {
+            let Resolve(host, port, address) = &read;
+            assert!(!host.contains(':') && !host.is_empty(), "{host:?} of {text:?}");
+            assert_eq!(
+                resolve(&format!("{host}:{port}:[{address}]")).as_ref(),
+                Ok(&read),
+                "{text:?}"
+            );
+        }
+        if let Ok(read) = proxy(text) {
+            let ProxyFlag { key, url } = &read;
+            let url = url.as_deref().unwrap_or("none");
+            assert_eq!(proxy(&format!("{key}={url}")).as_ref(), Ok(&read), "{text:?}");
+        }
+    }
 
     const WORDS: &[&str] = &[
         "10.0.0.1",

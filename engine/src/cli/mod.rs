@@ -13,8 +13,6 @@ mod suggest;
 
 pub(crate) use complaint::{complain, parse, parse_command, print};
 pub(crate) use flags::{Cores, RunFlags};
-#[cfg(fuzzing)]
-pub(crate) use http::check as check_http_flags;
 pub(crate) use launch::{Launch, configure, launch};
 pub(crate) use listing::{classes as list_classes, ratios, ratios_json};
 pub(crate) use logging::init as init_logging;

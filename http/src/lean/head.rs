@@ -71,6 +71,9 @@ pub(crate) fn parse(bytes: &[u8], is_head: bool) -> Result<Option<(Head, usize)>
         Err(error) => return Err(Malformed::new(error.to_string())),
     };
     let status = response.code.expect("a complete head has a status");
+    if status < 100 {
+        return Err(Malformed::new(format!("the status {status:03}")));
+    }
     let is_http11 = response.version == Some(1);
     let mut head = read(status, is_http11, response.headers, is_head)?;
     let usual = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
@@ -235,6 +238,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
             "HTTP/9.9 200 OK\r\n\r\n",
             "HTTP/1.1 2x0 OK\r\n\r\n",
+            "HTTP/1.1 003 Early\r\n\r\n",
             "SSH-2.0-OpenSSH\r\n\r\n",
         ] {
             assert!(parse(text.as_bytes(), false).is_err(), "{text}");

@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn answers_are_those_of_the_standard() {
         check("MD5", "8ca523f5e9506fed4657c9700eebdbec");
-        // Not in the standard, which has only its first half; as Python's hashlib has it.
+        // Not in the standard, whose SHA-512-256 is another function; as Python's hashlib has it.
         check(
             "SHA-512",
             "27d9ebedb4e86595d8b99152ce456620c8e47c48afbd771dbc4468bb758ca66e\
