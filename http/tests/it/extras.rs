@@ -4,8 +4,10 @@ use crate::harness::{Server, answer, on_shard, options, read_request};
 use hatchery_core::ring::{Address, SocketOptions, Stream};
 use hatchery_http::{HttpError, HttpSession, Multipart, SessionOptions};
 use std::{
+    future::poll_fn,
     io::{BufReader, Read, Write},
     net::IpAddr,
+    time::Duration,
 };
 
 #[test]
@@ -174,6 +176,31 @@ fn one_small_write_after_the_other_waits_for_nothing_but_the_kernel() {
 }
 
 #[test]
+fn a_stream_may_be_dropped_with_a_small_write_that_fails() {
+    // What is left unread makes the kernel reset the connection.
+    let server = Server::raw(|_, mut stream| drop(stream.read_exact(&mut [0])));
+    let address = server.url.strip_prefix("http://").and_then(|it| it.parse().ok());
+    let address = Address::Tcp(address.expect("an address"));
+    on_shard(move |shard| {
+        let address = address.clone();
+        async move {
+            let options = SocketOptions::default();
+            for _ in 0..10 {
+                let connect = Stream::connect(shard.ring(), &address, &options);
+                let mut stream = connect.await.expect("it listens");
+                stream.write_all(b"two").await.expect("open");
+                let read = poll_fn(|cx| stream.poll_read_with(cx, |bytes| (bytes.len(), ())));
+                assert!(read.await.is_err(), "it was reset");
+                let written = poll_fn(|cx| stream.poll_write_with(cx, |into| into.push(0)));
+                written.await.expect("nothing was sent before");
+                drop(stream);
+                shard.sleep(Duration::from_millis(1)).await;
+            }
+        }
+    });
+}
+
+#[test]
 fn digest_challenges_are_answered_where_redirects_lead_and_count_up() {
     let server = Server::answering(|request| {
         let authorization = request.header("authorization").unwrap_or_default();
@@ -210,7 +237,7 @@ fn digest_challenges_are_answered_where_redirects_lead_and_count_up() {
 #[test]
 fn the_time_for_a_request_spans_both_rounds_of_digest() {
     let server = Server::answering(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         answer("401 Unauthorized", "www-authenticate: Digest realm=\"r\", nonce=\"n\"\r\n", "")
     });
     let url = server.url.clone();
@@ -218,7 +245,7 @@ fn the_time_for_a_request_spans_both_rounds_of_digest() {
         let url = url.clone();
         async move {
             let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = std::time::Duration::from_millis(300);
+            let limit = Duration::from_millis(300);
             let response = client.get("/").timeout(limit).digest_auth("u", "p").await;
             assert!(response.error().is_some_and(HttpError::is_timeout), "{response:?}");
         }

@@ -46,7 +46,8 @@ impl Driver {
         let mut sent_now = mem::take(&mut self.sent_now);
         for slot in sent_now.drain(..) {
             let slot = slot as usize;
-            let socket = &mut self.sockets[slot];
+            // A socket that was closed has gone with the completion of its failed send.
+            let Some(socket) = self.sockets.get_mut(slot) else { continue };
             if !mem::take(&mut socket.is_sending_now) {
                 continue;
             }
