@@ -243,7 +243,7 @@ impl Environment {
 
     /// What the process should end with, whatever the numbers say; a listener may set another by
     /// [`Control::set_process_exit_code`](crate::Control::set_process_exit_code). Without it,
-    /// failures and the like decide: see [`exit_codes`](crate::exit_codes). Locust's
+    /// failures and the like decide: see [`crate::exit_codes`]. Locust's
     /// `process_exit_code`.
     #[must_use]
     pub fn process_exit_code(mut self, code: u8) -> Environment {

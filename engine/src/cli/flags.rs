@@ -143,7 +143,7 @@ pub(crate) struct HttpFlags {
     pub(crate) shared_pool: Option<u32>,
 
     /// Send requests through an HTTP proxy, http://user:password@host:port; those of a kind only
-    /// with https=, http= or https://shop.test= before it, directly with none; may be repeated
+    /// with https=, http= or SCHEME://HOST= before it, directly with none; may be repeated
     #[arg(long = "proxy", value_name = "[FOR=]URL", value_parser = http::proxy)]
     pub(crate) proxies: Vec<http::ProxyFlag>,
 
