@@ -1,7 +1,6 @@
 //! How many connections a run needs, and where they lead: for the check before it begins.
 
 use crate::environment::Environment;
-use anyhow::{Context, Result};
 use hatchery_actors::preflight::{Destination, Needs};
 use hatchery_core::{
     dispatch::{ClassSpec, Dispatcher},
@@ -11,7 +10,7 @@ use hatchery_http::PoolChoice;
 use std::collections::BTreeMap;
 
 /// What so many users need.
-pub(crate) fn needs(environment: &Environment, n_users: u32, n_shards: usize) -> Result<Needs> {
+pub(crate) fn needs(environment: &Environment, n_users: u32, n_shards: usize) -> Needs {
     let mut n_connections = 0;
     let mut by_destination = BTreeMap::<Option<String>, Vec<u64>>::new();
     let users = users_by_class(environment, n_users, n_shards);
@@ -26,8 +25,11 @@ pub(crate) fn needs(environment: &Environment, n_users: u32, n_shards: usize) ->
             n_connections += by_shard.iter().sum::<u64>();
         }
         for url in urls {
-            let destination = hatchery_http::destination(url, &environment.http);
-            let destination = destination.context("read --host")?;
+            // So is what speaks another protocol than HTTP.
+            let Ok(destination) = hatchery_http::destination(url, &environment.http) else {
+                n_connections += by_shard.iter().sum::<u64>();
+                continue;
+            };
             let total = by_destination.entry(destination).or_insert_with(|| vec![0; n_shards]);
             total.iter_mut().zip(&by_shard).for_each(|(total, n)| *total += n);
         }
@@ -43,7 +45,7 @@ pub(crate) fn needs(environment: &Environment, n_users: u32, n_shards: usize) ->
         .filter_map(|(name, by_shard)| Some(Destination { name: name?, by_shard }))
         .collect();
     let n_sources = environment.http.sources.len().max(1) as u64;
-    Ok(Needs { n_connections, n_shards: n_shards as u64, destinations, n_sources })
+    Needs { n_connections, n_shards: n_shards as u64, destinations, n_sources }
 }
 
 /// Users of each class, by shard, when all are there.
@@ -97,7 +99,7 @@ mod tests {
 
     #[track_caller]
     fn check(environment: &Environment, expected: &[(&str, &[u64])]) -> Needs {
-        let needs = needs(environment, 101, 2).expect("a host");
+        let needs = needs(environment, 101, 2);
         let found = needs.destinations.iter().map(|to| (&*to.name, &*to.by_shard));
         assert_eq!(found.collect::<Vec<_>>(), expected);
         needs

@@ -344,7 +344,7 @@ impl Environment {
     pub(crate) fn preflight(&self, n_users: u32) -> Result<()> {
         hatchery_http::check_options(&self.http)?;
         let n_shards = placement::place(&self.cores, &placement::available())?.len();
-        Ok(preflight(&demand::needs(self, n_users, n_shards)?)?)
+        Ok(preflight(&demand::needs(self, n_users, n_shards))?)
     }
 
     /// What the runner is told.
