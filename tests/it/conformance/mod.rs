@@ -9,6 +9,7 @@ mod httpbin_time;
 mod nginx_connections;
 mod nginx_contents;
 mod nginx_tls;
+mod uploads;
 
 use crossbeam_channel::bounded;
 use hatchery::HttpSession;
