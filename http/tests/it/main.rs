@@ -15,6 +15,7 @@ mod hostile_tls;
 mod members;
 mod opening;
 mod phases;
+mod pieces;
 mod proxies;
 mod requests;
 mod shared;

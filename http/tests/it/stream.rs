@@ -1,25 +1,19 @@
 //! Responses read piece by piece.
 
-use crate::harness::{Server, answer, on_shard, read_request};
-use hatchery_http::{HttpError, HttpSession};
-use std::{
-    io::{BufReader, Write},
-    thread,
-    time::Duration,
+use crate::{
+    harness::{Server, answer, on_shard},
+    pieces,
 };
+use hatchery_http::{HttpError, HttpSession};
+use std::{io::Write, thread, time::Duration};
 
 #[test]
 fn lines_come_as_they_are_sent_and_the_sample_is_the_head() {
-    let server = Server::raw(|i, stream| {
-        let mut reader = BufReader::new(stream);
-        while read_request(i, &mut reader).is_some() {
-            let mut say = |text: &str| reader.get_mut().write_all(text.as_bytes()).expect("open");
-            say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-            for piece in ["3\r\na\r\n\r\n", "1\r\nb\r\n", "4\r\n\n\ncd\r\n", "0\r\n\r\n"] {
-                thread::sleep(Duration::from_millis(30));
-                say(piece);
-            }
-        }
+    let server = pieces::server(&[], || {
+        Box::new(["a\r\n", "b", "\n\nc", "d"].into_iter().map(|piece| {
+            thread::sleep(Duration::from_millis(30));
+            piece.into()
+        }))
     });
     let url = server.url;
     let recorded = on_shard(move |shard| {
@@ -75,31 +69,21 @@ fn a_stream_that_breaks_off_is_an_error_of_the_call_and_failures_are_recorded() 
 }
 
 /// A server of events: it says each as the test lets it, and never ends by itself.
-fn event_server(coding: &'static str) -> (String, crossbeam_channel::Sender<Vec<u8>>) {
+fn event_server(
+    headers: &'static [(&'static str, &'static str)],
+) -> (String, crossbeam_channel::Sender<Vec<u8>>) {
     let (say, says) = crossbeam_channel::unbounded::<Vec<u8>>();
-    let server = Server::raw(move |i, stream| {
-        let mut reader = BufReader::new(stream);
-        let request = read_request(i, &mut reader).expect("a request");
-        assert_eq!(request.header("accept-encoding"), Some("gzip, deflate, br, zstd"));
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{coding}\
-             transfer-encoding: chunked\r\n\r\n"
-        );
-        reader.get_mut().write_all(head.as_bytes()).expect("open");
-        for bytes in &says {
-            let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
-            if reader.get_mut().write_all(&chunk).is_err() {
-                return;
-            }
-        }
-    });
+    let server = pieces::server(headers, move || Box::new(says.clone().into_iter()));
     (server.url, say)
 }
 
 /// Each event is read before the next one is sent.
 #[track_caller]
-fn check_events(coding: &'static str, encode: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) {
-    let (url, say) = event_server(coding);
+fn check_events(
+    headers: &'static [(&'static str, &'static str)],
+    encode: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static,
+) {
+    let (url, say) = event_server(headers);
     let recorded = on_shard(move |shard| {
         let (url, say) = (url.clone(), say.clone());
         let events: Vec<_> = (0..3).map(&encode).collect();
@@ -127,13 +111,13 @@ fn event(i: u32) -> String {
 
 #[test]
 fn server_sent_events_come_one_by_one() {
-    check_events("", |i| event(i).into());
+    check_events(&[("content-type", "text/event-stream")], |i| event(i).into());
 }
 
 #[test]
 fn compressed_events_come_as_they_are_flushed() {
     use flate2::{Compression, write::GzEncoder};
-    check_events("content-encoding: gzip\r\n", |i| {
+    check_events(&[("content-encoding", "gzip")], |i| {
         // What the encoder has flushed after this event, less what it had flushed before.
         let mut encoder = GzEncoder::new(vec![], Compression::default());
         let mut n_before = 0;

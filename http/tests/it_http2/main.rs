@@ -4,6 +4,8 @@
 #[path = "../it/catching.rs"]
 mod catching;
 mod connections;
+#[path = "../it/context.rs"]
+mod context;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/guards.rs"]
@@ -14,10 +16,14 @@ mod harness;
 mod members;
 #[path = "../it/phases.rs"]
 mod phases;
+#[path = "../it/pieces.rs"]
+mod pieces;
 #[path = "../it/requests.rs"]
 mod requests;
 #[path = "../it/signing.rs"]
 mod signing;
+#[path = "../it/stream.rs"]
+mod stream;
 
 mod frames;
 mod hostile;

@@ -31,6 +31,8 @@ mod members;
 mod opening;
 #[path = "../it/phases.rs"]
 mod phases;
+#[path = "../it/pieces.rs"]
+mod pieces;
 #[path = "../it/proxies.rs"]
 mod proxies;
 #[path = "../it/requests.rs"]
