@@ -215,7 +215,7 @@ fn rounds<T>(
             return Poll::Ready(Ok(value));
         }
         if wire.n_steps() == n_steps {
-            return deadline.poll(cx, wire.n_moved(), phase).map(Err);
+            return deadline.poll(cx, wire.n_read(), wire.n_written(), phase).map(Err);
         }
     }
     cx.waker().wake_by_ref();

@@ -117,7 +117,7 @@ impl LeanConnection {
                     Poll::Ready(Ok(())) => is_sent = true,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(HttpError::read(&error))),
                     Poll::Pending => {
-                        return deadline.poll(cx, self.n_read, Phase::Waiting).map(Err);
+                        return deadline.poll(cx, self.n_read, 0, Phase::Waiting).map(Err);
                     }
                 }
             }
@@ -126,7 +126,7 @@ impl LeanConnection {
             }
             match self.poll_response(cx, is_head, &mut n_interim) {
                 Poll::Ready(result) => Poll::Ready(result),
-                Poll::Pending => deadline.poll(cx, self.n_read, Phase::Waiting).map(Err),
+                Poll::Pending => deadline.poll(cx, self.n_read, 0, Phase::Waiting).map(Err),
             }
         })
         .await
@@ -222,7 +222,7 @@ impl LeanConnection {
                 }
                 match self.poll_body(cx, body, collected) {
                     Poll::Ready(read) => Poll::Ready(Ok(read)),
-                    Poll::Pending => deadline.poll(cx, self.n_read, Phase::Reading).map(Err),
+                    Poll::Pending => deadline.poll(cx, self.n_read, 0, Phase::Reading).map(Err),
                 }
             });
             match read.await? {

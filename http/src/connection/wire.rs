@@ -191,11 +191,10 @@ impl Wire {
         self.0.borrow().n_read
     }
 
-    /// Bytes that went either way so far.
+    /// Bytes written so far.
     #[inline]
-    pub(crate) fn n_moved(&self) -> u64 {
-        let inner = self.0.borrow();
-        inner.n_read + inner.n_written
+    pub(crate) fn n_written(&self) -> u64 {
+        self.0.borrow().n_written
     }
 
     /// Reads and writes so far that did not have to wait.

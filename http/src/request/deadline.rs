@@ -54,7 +54,8 @@ struct Awaited {
 #[derive(Debug)]
 struct Reading {
     sleep: Sleep,
-    n_read: u64,
+    /// Bytes that had gone either way.
+    n_moved: u64,
 }
 
 impl Deadline {
@@ -157,17 +158,19 @@ impl Deadline {
         }
     }
 
-    /// Whether a limit is passed, while nothing can be read. `n_read` counts the bytes read.
+    /// Whether a limit is passed, while nothing can be read. `n_read` counts what was read, and
+    /// `n_sent` what was sent of a body, which is no silence either.
     #[inline]
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         n_read: u64,
+        n_sent: u64,
         phase: Phase,
     ) -> Poll<HttpError> {
         match &mut self.0 {
             None => Poll::Pending,
-            Some(timers) => timers.poll(cx, n_read, phase),
+            Some(timers) => timers.poll(cx, n_read, n_sent, phase),
         }
     }
 }
@@ -180,7 +183,13 @@ impl Timers {
         Pin::new(sleep).poll(cx).map(|()| HttpError::timed_out(phase, limit))
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, n_read: u64, phase: Phase) -> Poll<HttpError> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        n_read: u64,
+        n_sent: u64,
+        phase: Phase,
+    ) -> Poll<HttpError> {
         if let Some(awaited) = &mut self.awaited
             && awaited.first_byte_ns.is_none()
             && awaited.n_read != n_read
@@ -191,11 +200,11 @@ impl Timers {
             return Poll::Ready(error);
         }
         let Some(limit) = self.limits.read else { return Poll::Pending };
-        let shard = &self.shard;
+        let (shard, n_moved) = (&self.shard, n_read + n_sent);
         let reading =
-            self.read.get_or_insert_with(|| Reading { sleep: shard.sleep(limit), n_read });
-        if reading.n_read != n_read {
-            reading.n_read = n_read;
+            self.read.get_or_insert_with(|| Reading { sleep: shard.sleep(limit), n_moved });
+        if reading.n_moved != n_moved {
+            reading.n_moved = n_moved;
             reading.sleep.reset(shard.now_ns().saturating_add(duration_ns(limit)));
         }
         Pin::new(&mut reading.sleep).poll(cx).map(|()| HttpError::stalled(phase, limit))

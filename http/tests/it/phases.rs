@@ -1,14 +1,14 @@
 //! Where the time of requests goes.
 
-use crate::harness::{HTTP2, Recorded, Server, answer, on_shard_of, options};
+use crate::harness::{HTTP2, Recorded, Server, answer, on_shard_of, options, read_head};
 use hatchery_core::{
     shard::{Common, Shard},
     stats::{Phase, PhaseStats},
 };
-use hatchery_http::{HttpSession, Response, SessionOptions};
+use hatchery_http::{BodyStream, HttpSession, Response, SessionOptions};
 use std::{
     future::Future,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     rc::Rc,
     thread,
     time::Duration,
@@ -113,6 +113,42 @@ fn the_first_byte_counts_when_it_comes_and_not_when_the_head_is_whole() {
             let phases = response.phases();
             assert!(phases.first_byte().expect("it came") < SOON, "{phases:?}");
             assert!(phases.last_byte().expect("it came") > PAUSE + SOON, "{phases:?}");
+        }
+    });
+}
+
+#[test]
+fn a_first_byte_is_one_of_the_response_and_none_of_what_was_sent() {
+    if HTTP2 {
+        return;
+    }
+    let server = Server::raw(|_, stream| {
+        let mut reader = BufReader::new(stream);
+        while let Some((line, _)) = read_head(&mut reader) {
+            let mut last = String::new();
+            while line.starts_with("POST") && last != "0\r\n" {
+                last.clear();
+                reader.read_line(&mut last).expect("a chunk");
+            }
+            // What is left of the body's end.
+            let _ = line.starts_with("POST").then(|| reader.read_line(&mut last));
+            thread::sleep(PAUSE);
+            for part in answer("200 OK", "", "").chunks(20) {
+                reader.get_mut().write_all(part).expect("sent");
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    });
+    let url = server.url.clone();
+    measured(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let body = BodyStream::pieces(["one\n", "two\n"]);
+            for request in [client.get("/"), client.post("/").body_stream(body)] {
+                let phases = request.await.phases();
+                assert!(phases.first_byte().expect("it came") >= PAUSE, "{phases:?}");
+            }
         }
     });
 }

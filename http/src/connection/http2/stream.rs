@@ -126,8 +126,8 @@ impl Http2Stream {
                 Poll::Ready(answered) => Poll::Ready(Ok(answered)),
                 Poll::Pending => {
                     n_waits += 1;
-                    let n_moved = n_interim as u64 + upload::n_sent(uploading);
-                    deadline.poll(cx, n_moved, Phase::Waiting).map(Err)
+                    let n_sent = upload::n_sent(uploading);
+                    deadline.poll(cx, n_interim as u64, n_sent, Phase::Waiting).map(Err)
                 }
             }
         });
@@ -192,7 +192,7 @@ impl Http2Stream {
                 Poll::Pending => {}
             }
             *n_waits += 1;
-            deadline.poll(cx, *n_pieces + upload::n_sent(uploading), Phase::Reading).map(Err)
+            deadline.poll(cx, *n_pieces, upload::n_sent(uploading), Phase::Reading).map(Err)
         });
         match piece.await? {
             Ok(Some(piece)) => {

@@ -51,7 +51,7 @@ impl LeanConnection {
             Some(Uploading { upload, piece: Bytes::new(), has_ended: false, n_sent: 0 });
         poll_fn(|cx| match self.transport.poll_write_with(cx, &write) {
             Poll::Ready(written) => Poll::Ready(written.map_err(|error| HttpError::read(&error))),
-            Poll::Pending => deadline.poll(cx, self.n_read, Phase::Waiting).map(Err),
+            Poll::Pending => deadline.poll(cx, self.n_read, 0, Phase::Waiting).map(Err),
         })
         .await?;
         let mut n_interim = 0;
@@ -69,7 +69,7 @@ impl LeanConnection {
                 Poll::Ready(result) => Poll::Ready(result),
                 Poll::Pending => {
                     let n_sent = uploading.as_ref().map_or(0, |sending| sending.n_sent);
-                    deadline.poll(cx, self.n_read + n_sent, Phase::Waiting).map(Err)
+                    deadline.poll(cx, self.n_read, n_sent, Phase::Waiting).map(Err)
                 }
             }
         })
@@ -94,7 +94,7 @@ impl LeanConnection {
             Poll::Ready(sent) => Poll::Ready(sent),
             Poll::Pending => {
                 let n_sent = self.uploading.as_ref().map_or(0, |sending| sending.n_sent);
-                deadline.poll(cx, self.n_read + n_sent, Phase::Reading).map(Err)
+                deadline.poll(cx, self.n_read, n_sent, Phase::Reading).map(Err)
             }
         }))
     }
