@@ -65,3 +65,12 @@ impl Head {
         }
     }
 }
+
+/// The reason that came with a status, or the usual one.
+pub(crate) fn reason(status: u16, own: Option<&ReasonPhrase>) -> &str {
+    if let Some(own) = own {
+        return std::str::from_utf8(own.as_bytes()).unwrap_or_default();
+    }
+    let status = StatusCode::from_u16(status).ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
+}

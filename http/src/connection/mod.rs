@@ -17,8 +17,8 @@ mod wire;
 
 use crate::{error::HttpError, request::Deadline};
 use bytes::Bytes;
-pub(crate) use head::Head;
 use head::HeadBody;
+pub(crate) use head::{Head, reason};
 pub(crate) use http2::{Http2Connections, Http2Stream};
 pub(crate) use hyper_http1::HyperConnection;
 pub(crate) use lean::LeanConnection;

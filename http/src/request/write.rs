@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{response::ACCEPTED_CODINGS, session::Inner};
 use http::{
-    HeaderValue, Method,
-    header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+    Method,
+    header::{ACCEPT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use std::io::Write;
 
@@ -74,7 +74,6 @@ pub(crate) fn write_upgrade(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts
     buffer.extend_from_slice(b" HTTP/1.1\r\n");
     let way = Way { forwarder: None, is_last: false };
     let mut headers = headers(session, parts, hop, &way);
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.remove(ACCEPT_ENCODING);
     for (name, value) in &headers {
         write_line(buffer, name.as_str().as_bytes(), value.as_bytes());

@@ -5,7 +5,7 @@ use super::{
     text,
 };
 use crate::{
-    connection::Head,
+    connection::{Head, reason},
     error::HttpError,
     lean::Headers,
     local::Local,
@@ -19,7 +19,7 @@ use hatchery_core::{
     stats::{Failure, Phases},
 };
 use http::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, Method,
     header::{LOCATION, SET_COOKIE},
 };
 use hyper::ext::ReasonPhrase;
@@ -161,11 +161,7 @@ impl Response {
 
     /// The reason that came with the status, or the usual one. python-requests' `reason`.
     pub fn reason(&self) -> &str {
-        if let Some(reason) = self.rare.as_ref().and_then(|rare| rare.reason.as_ref()) {
-            return std::str::from_utf8(reason.as_bytes()).unwrap_or_default();
-        }
-        let status = StatusCode::from_u16(self.status).ok();
-        status.and_then(|status| status.canonical_reason()).unwrap_or_default()
+        reason(self.status, self.rare.as_ref().and_then(|rare| rare.reason.as_ref()))
     }
 
     /// Whether there was a response and its status is not one of 400 to 599. python-requests' `ok`.

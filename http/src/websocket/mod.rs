@@ -1,5 +1,6 @@
 //! WebSockets: the upgrade, and the session that comes of it. The protocol is tungstenite's.
 
+mod channel;
 mod message;
 mod session;
 mod upgrade;

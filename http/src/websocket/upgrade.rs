@@ -2,11 +2,10 @@
 
 use super::session::WebSocket;
 use crate::{
-    connection::{Head, upgrade},
+    connection::{Head, Transport, reason, upgrade},
     error::HttpError,
     request::{Deadline, Hop, Label, Parts, RequestBuilder, Sent, write_upgrade},
     session::Inner,
-    site::Target,
 };
 use hatchery_core::shard::Ticket;
 use http::{
@@ -17,6 +16,7 @@ use http::{
     },
 };
 use std::{
+    borrow::Cow,
     future::{Future, IntoFuture},
     pin::Pin,
     rc::Rc,
@@ -35,7 +35,7 @@ impl RequestBuilder<'_, Upgrading> {
     /// [`WebSocket::subprotocol`].
     pub fn subprotocols<'p>(self, names: impl IntoIterator<Item = &'p str>) -> Self {
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
-        self.header(SEC_WEBSOCKET_PROTOCOL, names)
+        if names.is_empty() { self } else { self.header(SEC_WEBSOCKET_PROTOCOL, names) }
     }
 
     /// Bytes that a received message may have, 16 MiB unless said otherwise; a larger one is a
@@ -58,8 +58,8 @@ impl<'a> IntoFuture for RequestBuilder<'a, Upgrading> {
 
 async fn connect(
     session: &Rc<Inner>,
-    path: std::borrow::Cow<'static, str>,
-    name: Option<std::borrow::Cow<'static, str>>,
+    path: Cow<'static, str>,
+    name: Option<Cow<'static, str>>,
     mut parts: Parts,
 ) -> Result<WebSocket, HttpError> {
     if let Some(error) = parts.error.take() {
@@ -69,14 +69,15 @@ async fn connect(
     let first = session.site.target(&session.local, path, query)?;
     let given = name.or_else(|| session.request_name());
     let method = Method::from_bytes(KIND).expect("it is a word");
-    let label = Label { method, given, first: Rc::clone(&first) };
+    let label = Label { method, given, first };
     let ticket = session.begin(Some(&parts));
     let key = generate_key();
-    set(&mut parts.headers, CONNECTION, HeaderValue::from_static("Upgrade"));
-    set(&mut parts.headers, UPGRADE, HeaderValue::from_static("websocket"));
-    set(&mut parts.headers, SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    set(&mut parts.headers, SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).expect("it is Base64"));
-    let shaken = shake_hands(session, &parts, &first, &key, &ticket).await;
+    let headers = &mut parts.headers;
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).expect("it is Base64"));
+    let shaken = shake_hands(session, &parts, &label, &key, &ticket).await;
     let response_time_ns = ticket.elapsed_ns();
     let name = label.name().to_owned();
     let sent = Sent { ticket, label, response_time_ns };
@@ -93,21 +94,17 @@ async fn connect(
     }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
-    headers.insert(name, value);
-}
-
-type Shaken = (crate::connection::Transport, Option<String>);
+type Shaken = (Transport, Option<String>);
 
 /// Sends the request and looks at what comes of it; an error has the status that it came with.
 async fn shake_hands(
     session: &Inner,
     parts: &Parts,
-    target: &Rc<Target>,
+    label: &Label,
     key: &str,
     ticket: &Ticket,
 ) -> Result<Shaken, (u16, HttpError)> {
-    let failed = |error| (0, error);
+    let (target, failed) = (&label.first, |error| (0, error));
     let route = session.route(parts.proxy.as_ref(), &target.origin).map_err(failed)?;
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let hop = Hop::first(Method::GET, Rc::clone(target), parts, ticket.start_ns());
@@ -120,7 +117,7 @@ async fn shake_hands(
         session.cookies.store(&head.headers, target);
     }
     let status = head.status.as_u16();
-    match check(&head, &parts.headers, key, target) {
+    match check(&head, &parts.headers, key, label.name()) {
         Ok(subprotocol) => Ok((transport, subprotocol)),
         Err(error) => Err((status, error)),
     }
@@ -131,13 +128,13 @@ fn check(
     head: &Head,
     asked: &HeaderMap,
     key: &str,
-    target: &Target,
+    name: &str,
 ) -> Result<Option<String>, HttpError> {
     let status = head.status.as_u16();
     if status != 101 {
-        let reason = head.status.canonical_reason().unwrap_or_default();
+        let reason = reason(status, head.reason.as_ref());
         return Err(match status >= 400 {
-            true => HttpError::bad_status(status, reason, target.path()),
+            true => HttpError::bad_status(status, reason, name),
             false => HttpError::not_upgraded(format_args!("the server answers {status} {reason}")),
         });
     }

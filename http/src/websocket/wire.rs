@@ -13,6 +13,8 @@ const WRITE_BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Wire<'a, 'c> {
     pub(super) transport: &'a mut Transport,
     pub(super) cx: &'a mut Context<'c>,
+    /// Counts the bytes that were taken.
+    pub(super) n_sent: &'a mut u64,
 }
 
 fn or_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
@@ -37,7 +39,9 @@ impl Write for Wire<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
         let write = |buffer: &mut Vec<u8>| buffer.extend_from_slice(bytes);
-        or_block(self.transport.poll_write_with(self.cx, write)).map(|()| bytes.len())
+        or_block(self.transport.poll_write_with(self.cx, write))?;
+        *self.n_sent += bytes.len() as u64;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

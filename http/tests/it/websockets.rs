@@ -1,6 +1,6 @@
 //! WebSockets, against tungstenite's server.
 
-use crate::harness::{Recorded, Server, on_shard};
+use crate::harness::{Recorded, Server, answer, on_shard};
 use hatchery_core::shard::Shard;
 use hatchery_http::{
     HeaderMap, HeaderName, HeaderValue, HttpError, HttpSession, SessionOptions, WebSocketMessage,
@@ -167,6 +167,8 @@ fn check_refused(answer: &'static str, failure: &str) {
 fn a_server_that_does_not_upgrade_is_one_failure() {
     let failure = "HTTPError: 403 Client Error: Forbidden for url: /ws";
     check_refused("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", failure);
+    let failure = "HTTPError: 403 Client Error: Not You for url: /ws";
+    check_refused("HTTP/1.1 403 Not You\r\ncontent-length: 0\r\n\r\n", failure);
     let failure = "WebSocketRefused: the server answers 200 OK";
     check_refused("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", failure);
     let failure = "WebSocketRefused: the server upgrades to something else";
@@ -177,6 +179,72 @@ fn a_server_that_does_not_upgrade_is_one_failure() {
          sec-websocket-accept: abc\r\n\r\n",
         failure,
     );
+}
+
+#[test]
+fn a_refusal_has_the_name_of_the_request() {
+    let server = Server::answering(|_| answer("404 Not Found", "", ""));
+    let recorded = with(&server, |_, client| async move {
+        for i in 0..3 {
+            let request = client.websocket(format!("/room/{i}")).name("/room/[id]");
+            request.subprotocols([]).await.expect_err("refused");
+        }
+    });
+    let failure = "HTTPError: 404 Client Error: Not Found for url: /room/[id]";
+    recorded.check(&["WS /room/[id] 3/3"], &[failure]);
+    assert_eq!(server.seen()[0].header("sec-websocket-protocol"), None);
+}
+
+#[test]
+fn a_goodbye_that_cannot_be_said_is_named() {
+    with(&echo_server(), |_, client| async move {
+        let bad = [(1005, String::new(), "1005: "), (1000, "x".repeat(124), ", and this one 124")];
+        for (code, reason, named) in bad {
+            let socket = client.websocket("/").await.expect("upgraded");
+            let error = socket.close_with(code, &reason).await.expect_err("none may");
+            assert!(error.is_invalid_request() && error.text().contains(named), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_goodbye_that_is_talked_over_is_waited_for_no_longer_than_its_time() {
+    let server = Server::raw(|_, stream| {
+        let Ok(mut socket) = accept(stream) else { return };
+        while socket.send("price".into()).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let recorded = with(&server, |_, client| async move {
+        let socket = client.websocket("/").await.expect("upgraded");
+        assert!(socket.close().await.is_err_and(|error| error.is_timeout()));
+    });
+    recorded.check(&["WS / 1/0"], &[]);
+}
+
+#[test]
+fn a_message_that_nobody_takes_ends_with_the_read_timeout() {
+    let (hold, is_held) = crossbeam_channel::bounded::<()>(0);
+    let server = Server::raw(move |_, stream| {
+        let _socket = accept(stream);
+        // Until the test is over.
+        let _ = is_held.recv();
+    });
+    let recorded = with(&server, |_, client| async move {
+        let limit = Duration::from_millis(300);
+        let mut socket = client.websocket("/").read_timeout(limit).await.expect("upgraded");
+        let error = loop {
+            match socket.send_binary(vec![0; 4_000_000]).await {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_timeout(), "{error}");
+        assert!(socket.send_text("more").await.is_err_and(|error| error.is_closed()));
+    });
+    drop(hold);
+    let failure = "TimedOut: no response, nothing read for 300ms";
+    assert_eq!(recorded.errors, [(failure.to_owned(), 1)]);
 }
 
 #[test]
