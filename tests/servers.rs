@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Says that a server is missing, or fails where none may be: `.ci/run` installs them all.
-fn missing(what: &str, fix: &str) {
+pub fn missing(what: &str, fix: &str) {
     assert!(env::var_os("HATCHERY_CI").is_none(), "{what} is missing, and .ci/run installs it");
     eprintln!("skipped: {what} is not installed ({fix})");
 }

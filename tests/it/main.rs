@@ -13,6 +13,7 @@ mod http_user;
 mod iterations;
 mod library;
 mod listeners;
+mod machine;
 mod mistakes;
 mod names;
 mod nginx;

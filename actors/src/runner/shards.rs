@@ -4,7 +4,7 @@ use super::{actor::Runner, events::RunnerEvent};
 use crate::{error::Error, hatcher::ToHatcher};
 use actix::prelude::Context;
 use std::{error, sync::Arc};
-use tracing::error;
+use tracing::{debug, error};
 
 impl Runner {
     pub(super) fn shard_up(&mut self, shard: usize) {
@@ -24,14 +24,18 @@ impl Runner {
 
     pub(super) fn shard_failed(&mut self, error: Error, cx: &mut Context<Runner>) {
         let text: Arc<str> = with_causes(&error).into();
-        if self.awaiting_shards.is_empty() {
-            error!("{text}; the test ends here");
-        }
-        self.status.send_if_modified(|status| {
-            let first = status.fatal.is_none();
+        let is_first = self.status.send_if_modified(|status| {
+            let is_first = status.fatal.is_none();
             status.fatal.get_or_insert_with(|| text.clone());
-            first
+            is_first
         });
+        match is_first {
+            // What keeps one shard from starting most often keeps all.
+            false => debug!("{text}"),
+            true if self.awaiting_shards.is_empty() => error!("{text}; the test ends here"),
+            // Whoever waits is told.
+            true => {}
+        }
         self.tell(RunnerEvent::Fatal { error: text });
         self.failed.get_or_insert(error);
         self.answer_awaiting_shards();

@@ -143,6 +143,14 @@ pub struct Ring {
 }
 
 impl Ring {
+    /// Whether there can be a ring at all.
+    ///
+    /// # Errors
+    /// Those of [`Ring::open`].
+    pub(crate) fn probe() -> Result<(), OpenError> {
+        open::probe()
+    }
+
     /// Opens a ring that `waker` can wake.
     ///
     /// # Errors

@@ -79,6 +79,11 @@ impl Error for OpenError {
     }
 }
 
+/// Opens the smallest of rings, and closes it.
+pub(super) fn probe() -> Result<(), OpenError> {
+    IoUring::new(1).map(drop).map_err(OpenError::new)
+}
+
 /// Opens a ring with the best flags that this kernel takes.
 pub(super) fn open() -> Result<IoUring, OpenError> {
     // 6.1: completions are worked off by this thread when it asks, not by an interrupt.

@@ -51,6 +51,10 @@ pub(super) fn run(
         true => Placement::Unbound,
         false => Placement::Fixed(setup.cpu),
     };
+    // The executor has rings of its own, and panics where there can be none.
+    if let Err(error) = Ring::probe() {
+        return failed(error.to_string());
+    }
     let executor = LocalExecutorBuilder::new(placement)
         .name(&format!("shard-{index}"))
         .io_memory(GLOMMIO_IO_BYTES)
