@@ -19,7 +19,8 @@ pub const LISTENER: i32 = 2;
 /// no number of the report can be trusted. It outranks [`FAILURES`].
 pub const AUDIT: i32 = 3;
 
-/// The generator itself broke: a shard died more often than it is restarted. It outranks all.
+/// The generator itself broke: a shard died more often than it is restarted, or the report could
+/// not be printed. It outranks all.
 pub const ENGINE: i32 = 4;
 
 /// The exit code that a program has set, whatever the numbers say. Clones are the same.

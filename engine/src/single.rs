@@ -8,6 +8,10 @@ use hatchery_core::{
     placement::CoreChoice,
     user::{Class, User},
 };
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 /// Runs one user of a class until it ends by itself or stops the test, and prints each of its
 /// requests and errors on standard error: to be called from a test, a debugger or a scratch `main`.
@@ -25,7 +29,7 @@ fn run<U: User>(environment: &Environment) -> Result<()> {
     environment.classes = vec![Class::of::<U>()];
     let runner = environment.create_local_runner()?;
     let mut events = runner.subscribe();
-    eprintln!("{:<7} {:<49} {:>9} {:>6} error", "type", "name", "ms", "status");
+    say(format_args!("{:<7} {:<49} {:>9} {:>6} error", "type", "name", "ms", "status"));
     runner.start(1, f64::INFINITY, false)?;
     let mut was_there = false;
     while let Some(event) = events.blocking_next() {
@@ -52,12 +56,17 @@ fn print(events: &mut Events) {
     events.request.add_listener(|request: &RequestEvent| {
         let ms = request.response_time.as_secs_f64() * 1e3;
         let failure = request.failure.as_ref().map(ToString::to_string).unwrap_or_default();
-        eprintln!(
+        say(format_args!(
             "{:<7} {:<49} {ms:>9.3} {:>6} {failure}",
             request.request_type, request.name, request.status
-        );
+        ));
     });
     events.user_error.add_listener(|error: &UserError| {
-        eprintln!("error in {}: {}\n{}", error.class, error.message, error.trace);
+        say(format_args!("error in {}: {}\n{}", error.class, error.message, error.trace));
     });
+}
+
+/// A standard error that is closed is nobody's error.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -23,6 +23,7 @@ mod phases;
 mod ports;
 mod settings;
 mod starts;
+mod streams;
 mod tags;
 mod tidy;
 mod users;

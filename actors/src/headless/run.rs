@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    exit_codes,
     report::{Console, Json, Rates, Report},
     runner::{Control, Finished, LocalRunner, RunnerConfig, State},
     shape::LoadTestShape,
@@ -53,9 +54,9 @@ pub fn run(
     runner.quit();
     driven?;
     let finished = runner.finished().ok_or_else(Error::gone)?;
-    conclude(finished, spin, options);
+    let is_printed = conclude(finished, spin, options);
     Ok(Outcome {
-        exit_code: finished.exit_code,
+        exit_code: if is_printed { finished.exit_code } else { exit_codes::ENGINE },
         snapshot: runner.stats(),
         loads: finished.loads.clone(),
     })
@@ -175,10 +176,10 @@ async fn print_current(control: &Control) {
     }
 }
 
-/// The last log lines and the report.
-fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) {
+/// The last log lines and the report, and whether that could be printed.
+fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) -> bool {
     info!("Shutting down (exit code {})", finished.exit_code);
-    report(finished, options.json);
+    let is_printed = report(finished, options.json);
     let (errors, warnings) = remarks(finished, spin);
     for line in errors {
         error!("{line}");
@@ -186,9 +187,10 @@ fn conclude(finished: &Finished, spin: bool, options: &HeadlessOptions) {
     for line in warnings {
         warn!("{line}");
     }
+    is_printed
 }
 
-fn report(finished: &Finished, json: bool) {
+fn report(finished: &Finished, json: bool) -> bool {
     let mut text = vec![];
     let format: &dyn Report = if json { &Json } else { &console() };
     let written = format.write(&finished.snapshot, &mut text).and_then(|()| match json {
@@ -197,9 +199,12 @@ fn report(finished: &Finished, json: bool) {
     });
     match written {
         // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => error!("failed to print the {} report: {error}", format.name()),
-        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+        Err(error) => {
+            error!("failed to print the {} report: {error}", format.name());
+            false
+        }
+        Ok(()) => true,
     }
 }
 
@@ -227,10 +232,7 @@ fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        exit_codes,
-        fake::{FakeLaunch, Script, plan},
-    };
+    use crate::fake::{FakeLaunch, Script, plan};
 
     fn driven(options: &HeadlessOptions) -> (LocalRunner, Duration) {
         let make = || Ok(FakeLaunch::new(2, Script::default()));

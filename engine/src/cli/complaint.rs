@@ -27,11 +27,7 @@ pub(crate) fn parse_command(
     command.try_get_matches_from_mut(settled.args).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // Nobody is left to tell if standard output is gone.
-            let _ = error.print();
-            ExitCode::SUCCESS
-        }
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => printed(error.print()),
         _ => {
             let line = one_line(&error.to_string());
             let named = |(flag, _): &&(String, String)| line.contains(&format!("'{flag} "));
@@ -72,16 +68,23 @@ fn takes_next(text: &str) -> bool {
 
 /// Prints what was asked for.
 pub(crate) fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
+    printed(io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()))
+}
+
+fn printed(result: io::Result<()>) -> ExitCode {
+    match result {
         // Whoever reads has read enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(error),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(format_args!("print to standard output: {error}"))
+        }
         _ => ExitCode::SUCCESS,
     }
 }
 
 /// Says what is wrong, in one line.
 pub(crate) fn complain(message: impl fmt::Display) -> ExitCode {
-    eprintln!("error: {message}");
+    // Standard error may be closed or full; the exit code says it, too.
+    let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::from(u8::try_from(exit_codes::USAGE).unwrap_or(2))
 }
 

@@ -16,6 +16,8 @@ use tracing_subscriber::{
 pub(crate) fn init(level: Level) {
     let lines = Lines { time: ChronoLocal::new("%Y-%m-%d %H:%M:%S,%3f".to_owned()) };
     let _ = tracing_subscriber::fmt()
+        // It would say on standard error, and panic there, that standard error cannot be written.
+        .log_internal_errors(false)
         .event_format(lines)
         .with_max_level(level)
         .with_writer(|| LogWriter)

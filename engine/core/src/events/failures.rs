@@ -3,7 +3,10 @@
 //! A listener of `request` may fail a million times a second, and a shard must not write to a
 //! terminal. So failures are counted where they happen, and handed over once a second.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    io::{self, Write},
+};
 
 /// Different failures kept on a thread between two looks.
 const FAILURES_MAX: usize = 16;
@@ -38,7 +41,8 @@ pub fn take_failures() -> Vec<ListenerFailure> {
 
 pub(crate) fn note(hook: &'static str, error: String) {
     if !COLLECTED.get() {
-        eprintln!("uncaught error in an event listener of {hook}: {error}");
+        // A standard error that is closed is nobody's error.
+        let _ = writeln!(io::stderr(), "uncaught error in an event listener of {hook}: {error}");
         return;
     }
     FAILURES.with_borrow_mut(|failures| {
