@@ -26,10 +26,10 @@ pub mod net {
 /// What a request takes and a response gives, beside [`HttpSession`] and [`Response`].
 pub mod http {
     pub use hatchery_http::{
-        CatchResponse, Catching, Chunks, HeaderMap, HeaderName, HeaderValue, HttpError,
+        CatchResponse, Catching, Chunks, ClientCert, HeaderMap, HeaderName, HeaderValue, HttpError,
         HttpFailure, HttpVersion, LineChunks, Link, Method, Multipart, Plain, PreparedRequest,
         Renamed, RequestBuilder, Rest, RestResponse, Sending, SessionOptions, StreamResponse,
-        Streaming, TextChunks, TextLines,
+        Streaming, TextChunks, TextLines, Verify,
     };
 }
 

@@ -5,6 +5,7 @@ use crate::{
     error::HttpError,
     options::SessionOptions,
     site::{self, Origin, Proxy},
+    trust::Trust,
 };
 use hatchery_core::net;
 use hyper::{
@@ -56,7 +57,7 @@ pub fn split_url(url: &str) -> Result<(String, String), HttpError> {
 /// # Errors
 /// The first that is not.
 pub fn check_options(options: &SessionOptions) -> Result<(), HttpError> {
-    TlsConfigs::default().for_session(options)?;
+    TlsConfigs::default().for_session(&Trust::of(options), options.http_version)?;
     for &source in &options.sources {
         // Without a connection nothing shows it; and a socket for datagrams disturbs nobody.
         if let Err(error) = UdpSocket::bind(SocketAddr::new(source, 0)) {

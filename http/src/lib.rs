@@ -28,6 +28,9 @@ pub use options::{HttpDefaults, HttpVersion, PoolChoice, SessionOptions};
 mod proxies;
 pub use proxies::Proxies;
 
+mod trust;
+pub use trust::{ClientCert, Verify};
+
 mod websocket;
 pub use websocket::{Upgrading, WebSocket, WebSocketMessage};
 

@@ -2,11 +2,10 @@
 
 use crate::{
     blocks::Blocks,
-    connection::{Http2Connections, Pool, SharedPool, TlsConfigs},
-    error::HttpError,
+    connection::{Http2Connections, KnownTerms, Pool, SharedPool, TlsConfigs},
     options::{HttpDefaults, PoolChoice, SessionOptions},
     request::{Parts, Spare},
-    site::{Origin, Proxy, Site},
+    site::{Origin, Site},
 };
 use bytes::Bytes;
 use hatchery_core::shard::Shard;
@@ -39,7 +38,7 @@ pub(crate) struct Local {
     spare_headers: RefCell<Vec<HeaderMap>>,
     blocks: RefCell<Blocks>,
     pub(crate) spare_requests: Rc<Spare>,
-    proxies: RefCell<FxHashMap<Box<str>, Rc<Proxy>>>,
+    pub(crate) terms: KnownTerms,
     shared: RefCell<Vec<Shared>>,
     /// Which source address comes first: cores begin at different ones.
     pub(crate) first_turn: usize,
@@ -74,7 +73,7 @@ impl Local {
             spare_headers: RefCell::default(),
             blocks: RefCell::default(),
             spare_requests: Rc::default(),
-            proxies: RefCell::default(),
+            terms: KnownTerms::default(),
             shared: RefCell::default(),
             first_turn,
         }
@@ -101,22 +100,6 @@ impl Local {
         let options = Rc::clone(options);
         shared.push(Shared { options, pool: Rc::clone(&pool), http2: http2.clone() });
         (Pool::Shared(pool), http2)
-    }
-
-    /// The proxy of a URL. Connections are told apart by their proxy's address.
-    pub(crate) fn proxy(&self, url: &str) -> Result<Rc<Proxy>, HttpError> {
-        let mut proxies = self.proxies.borrow_mut();
-        if let Some(known) = proxies.get(url) {
-            return Ok(Rc::clone(known));
-        }
-        let proxy = Rc::new(Proxy::parse(url)?);
-        if proxies.len() >= SITES_MAX {
-            proxies.retain(|_, known| Rc::strong_count(known) > 1);
-        }
-        if proxies.len() < SITES_MAX {
-            proxies.insert(url.into(), Rc::clone(&proxy));
-        }
-        Ok(proxy)
     }
 
     /// The site of a base URL.

@@ -19,9 +19,9 @@ pub enum PoolChoice {
     },
 }
 
-/// Options of a session, for all its requests. A request that is to have other ones, as `verify` and
-/// `cert` are arguments of each request in Locust, is one of another session; see
-/// [`HttpSession::with_options`](crate::HttpSession::with_options).
+/// Options of a session, for all its requests; see
+/// [`HttpSession::with_options`](crate::HttpSession::with_options). A request may choose another
+/// proxy, whom it trusts and what it shows itself; see [`RequestBuilder`](crate::RequestBuilder).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOptions {
     /// How many requests a connection serves; the last one says `Connection: close`. 0, the
@@ -32,13 +32,14 @@ pub struct SessionOptions {
     /// Through which proxies requests go. Locust's `proxies`. `--proxy`.
     pub proxies: Proxies,
     /// Whether a server's certificate is verified (the default). Locust's `verify`. `--insecure`
-    /// turns it off.
+    /// turns it off. Of one request: [`RequestBuilder::verify`](crate::RequestBuilder::verify).
     pub verify: bool,
-    /// A PEM file with the certificates to trust instead of the system's. Locust's `verify` with a
-    /// path. `--cacert`.
+    /// A PEM file, or a directory of such files, with the certificates to trust instead of the
+    /// system's. Locust's `verify` with a path. `--cacert`.
     pub ca_file: Option<PathBuf>,
     /// PEM files with a client certificate and its key, which may be the same. Locust's `cert`.
-    /// `--cert` and `--key`.
+    /// `--cert` and `--key`. Of one request:
+    /// [`RequestBuilder::cert`](crate::RequestBuilder::cert).
     pub client_cert: Option<(PathBuf, PathBuf)>,
     /// Whether connections are closed with RST, which leaves no TIME_WAIT behind, instead of FIN.
     /// `--reset-on-close`.

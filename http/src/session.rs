@@ -1,13 +1,13 @@
 //! A simulated user's HTTP client.
 
 use crate::{
-    connection::{Http2Connections, Lease, Pool, Route},
+    connection::{Http2Connections, Lease, Pool, Route, SessionTls},
     cookies::Cookies,
     error::HttpError,
     local::Local,
     options::SessionOptions,
-    request::{Challenge, Parts, ProxyChoice, RequestBuilder},
-    site::{Origin, Proxy, Site},
+    request::{Challenge, OwnTerms, Parts, RequestBuilder},
+    site::{Origin, Site},
     websocket::Upgrading,
 };
 use hatchery_core::{
@@ -16,14 +16,7 @@ use hatchery_core::{
     user::Spawn,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use rustls::ClientConfig;
-use std::{
-    borrow::Cow,
-    cell::{OnceCell, RefCell},
-    fmt,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{borrow::Cow, cell::RefCell, fmt, rc::Rc};
 
 /// A user's HTTP client: it keeps cookies and connections between requests, and records each
 /// request. Locust's `HttpSession`.
@@ -50,7 +43,7 @@ pub(crate) struct Inner {
     /// `None` if HTTP/1.1 alone is spoken.
     pub(crate) http2: Option<Rc<Http2Connections>>,
     headers: RefCell<Option<Box<HeaderMap>>>,
-    tls: OnceCell<Arc<ClientConfig>>,
+    pub(crate) tls: SessionTls,
     /// What a server last wanted to have answered by Digest authentication.
     pub(crate) challenge: RefCell<Option<Box<Challenge>>>,
     /// Name of the requests that are given none.
@@ -116,7 +109,7 @@ impl HttpSession {
             local,
             cookies: Cookies::default(),
             headers: RefCell::default(),
-            tls: OnceCell::new(),
+            tls: SessionTls::default(),
             challenge: RefCell::default(),
             request_name: RefCell::default(),
             context: RefCell::default(),
@@ -323,33 +316,18 @@ impl Inner {
         ticket
     }
 
-    /// The way to an origin: directly, unless the request or the session names a proxy.
+    /// The way to an origin: plainly, unless the request or the session sets terms.
     #[inline]
     pub(crate) fn route(
         &self,
-        own: Option<&ProxyChoice>,
+        own: Option<&OwnTerms>,
         origin: &Rc<Origin>,
     ) -> Result<Route, HttpError> {
-        let proxy = match own {
+        let terms = match own {
             None if self.options.proxies.is_empty() => None,
-            own => self.proxy(own, origin)?,
+            own => OwnTerms::settle(own, self, origin)?,
         };
-        Ok(Route { origin: Rc::clone(origin), proxy })
-    }
-
-    #[cold]
-    fn proxy(
-        &self,
-        own: Option<&ProxyChoice>,
-        origin: &Origin,
-    ) -> Result<Option<Rc<Proxy>>, HttpError> {
-        let url = match own {
-            _ if origin.is_unix() => None,
-            Some(ProxyChoice::Direct) => None,
-            Some(ProxyChoice::Through(url)) => Some(&**url),
-            None => self.options.proxies.select(origin),
-        };
-        url.map(|url| self.local.proxy(url)).transpose()
+        Ok(Route { origin: Rc::clone(origin), terms })
     }
 
     /// Keeps a connection, of which a response has been read, for the next request.
@@ -370,14 +348,5 @@ impl Inner {
         if let Some(headers) = &*self.headers.borrow() {
             headers.iter().for_each(|(name, value)| each(name, value));
         }
-    }
-
-    /// The session's TLS configuration, made with its first TLS connection.
-    pub(crate) fn tls_config(&self) -> Result<Arc<ClientConfig>, HttpError> {
-        if let Some(config) = self.tls.get() {
-            return Ok(Arc::clone(config));
-        }
-        let config = self.local.tls.for_session(&self.options)?;
-        Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 }

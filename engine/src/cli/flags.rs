@@ -156,7 +156,7 @@ pub(crate) struct HttpFlags {
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = http::resolve)]
     pub(crate) resolve: Vec<http::Resolve>,
 
-    /// PEM file with the certificates to trust instead of the system's
+    /// PEM file, or directory of such files, with the certificates to trust instead of the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
 

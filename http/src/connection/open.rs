@@ -4,6 +4,7 @@ use super::{
     Connection, HyperConnection, LeanConnection, Lease, Pool, Route,
     shared::{Given, Slot},
     tls::Tls,
+    tls_session::SessionTls,
     tunnel::tunnel,
     wire::{Transport, Wire},
 };
@@ -94,7 +95,8 @@ pub(super) async fn transport(
     stopwatch: &Stopwatch,
 ) -> Result<Transport, HttpError> {
     let is_tunnelled = route.origin.tls.is_some();
-    transport_by(session, route, turn, is_tunnelled, Inner::tls_config, stopwatch).await
+    let config = SessionTls::config;
+    transport_by(session, route, turn, is_tunnelled, config, stopwatch).await
 }
 
 /// The same with a TLS configuration of its own, and through a tunnel if it is to be one and there
@@ -104,12 +106,16 @@ pub(super) async fn transport_by(
     route: &Route,
     turn: usize,
     is_tunnelled: bool,
-    tls_config: impl FnOnce(&Inner) -> Result<Arc<ClientConfig>, HttpError>,
+    tls_config: impl FnOnce(&SessionTls, &Inner, &Route) -> Result<Arc<ClientConfig>, HttpError>,
     stopwatch: &Stopwatch,
 ) -> Result<Transport, HttpError> {
-    let Route { origin, proxy } = route;
-    let options = &session.options;
-    let first = proxy.as_ref().map_or(&origin.target, |proxy| &proxy.target);
+    let (origin, proxy, options) = (&route.origin, route.proxy(), &session.options);
+    // Before anything else, as files may be missing, and reading them is nobody's phase.
+    let tls = match &origin.tls {
+        None => None,
+        Some(name) => Some((tls_config(&session.tls, session, route)?, name)),
+    };
+    let first = proxy.map_or(&origin.target, |proxy| &proxy.target);
     let resolved = options.resolved(first);
     let first = resolved.as_ref().unwrap_or(first);
     let socket = options.socket(turn);
@@ -129,12 +135,9 @@ pub(super) async fn transport_by(
             }
         }
     };
-    let transport = match &origin.tls {
+    let transport = match tls {
         None => Transport::Plain(stream),
-        Some(name) => {
-            let config = tls_config(session)?;
-            // Reading certificates is this core's work.
-            stopwatch.start();
+        Some((config, name)) => {
             let tls = Tls::connect(stream, config, name.clone()).await?;
             stopwatch.lap(stats::Phase::Tls);
             Transport::Tls(Box::new(tls))

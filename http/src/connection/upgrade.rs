@@ -1,6 +1,6 @@
 //! A connection of which something else than HTTP is made.
 
-use super::{Head, LeanConnection, Route, Transport, open::transport_by};
+use super::{Head, LeanConnection, Route, SessionTls, Transport, open::transport_by};
 use crate::{error::HttpError, request::Deadline, session::Inner};
 use rustls::ClientConfig;
 use std::sync::Arc;
@@ -23,9 +23,13 @@ pub(crate) async fn upgrade(
     Ok((head, connection.into_transport()))
 }
 
-/// The session's TLS configuration, without an offer of HTTP/2.
-fn http1_config(session: &Inner) -> Result<Arc<ClientConfig>, HttpError> {
-    let config = session.tls_config()?;
+/// The route's TLS configuration, without an offer of HTTP/2.
+fn http1_config(
+    tls: &SessionTls,
+    session: &Inner,
+    route: &Route,
+) -> Result<Arc<ClientConfig>, HttpError> {
+    let config = tls.config(session, route)?;
     let http1 = b"http/1.1".to_vec();
     if config.alpn_protocols.iter().all(|offered| *offered == http1) {
         return Ok(config);

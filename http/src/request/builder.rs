@@ -5,7 +5,7 @@ use super::{
     digest::Credentials,
     mode::Plain,
     multipart::{Encoded, Multipart},
-    parts::{Parts, ProxyChoice},
+    parts::Parts,
     prepared::PreparedRequest,
     signer::Signer,
 };
@@ -300,23 +300,6 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     /// How long the server may say nothing. Locust's second `timeout`.
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.parts().limits.read = Some(limit);
-        self
-    }
-
-    /// Sends it through this HTTP proxy, whatever the session's options say, its redirects too; see
-    /// [`crate::Proxies`]. Locust's `proxies`.
-    pub fn proxy(mut self, url: &str) -> Self {
-        let parts = self.parts();
-        match site::Proxy::parse(url) {
-            Ok(_) => parts.proxy = Some(ProxyChoice::Through(url.into())),
-            Err(error) => parts.fail(error),
-        }
-        self
-    }
-
-    /// Sends it without a proxy, whatever the session's options say.
-    pub fn no_proxy(mut self) -> Self {
-        self.parts().proxy = Some(ProxyChoice::Direct);
         self
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn exchange(
     hop: &Hop,
     deadline: &mut Deadline,
 ) -> Result<Answered, HttpError> {
-    let route = session.route(parts.proxy.as_ref(), &hop.target.origin)?;
+    let route = session.route(parts.terms.as_deref(), &hop.target.origin)?;
     let mut lease = match session.pool.take(&route) {
         Some(lease) => lease,
         // Boxed, because it is rare and its future is large.

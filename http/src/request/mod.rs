@@ -18,6 +18,7 @@ mod perform;
 mod pooled;
 mod prepared;
 mod signer;
+mod terms;
 mod write;
 
 pub(crate) use body::ReqBody;
@@ -35,8 +36,9 @@ pub(crate) use label::Label;
 pub use mode::{Catching, Plain, Rest, Sending, Streaming};
 pub use multipart::Multipart;
 pub(crate) use open::Open;
-pub(crate) use parts::{Parts, ProxyChoice};
+pub(crate) use parts::Parts;
 pub(crate) use perform::{Finished, Sent};
 pub(crate) use pooled::Spare;
 pub use prepared::PreparedRequest;
+pub(crate) use terms::OwnTerms;
 pub(crate) use write::write_upgrade;

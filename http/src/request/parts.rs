@@ -2,7 +2,7 @@
 
 use super::{
     body_stream::BodyStream, deadline::Limits, digest::Credentials, prepared::PreparedRequest,
-    signer::Signer,
+    signer::Signer, terms::OwnTerms,
 };
 use crate::error::HttpError;
 use bytes::Bytes;
@@ -31,7 +31,7 @@ pub(crate) struct Parts {
     /// `name=value; name=value`.
     pub(crate) cookies: String,
     pub(crate) limits: Limits,
-    pub(crate) proxy: Option<ProxyChoice>,
+    pub(crate) terms: Option<Box<OwnTerms>>,
     /// Unless set: for all methods but HEAD.
     pub(crate) allow_redirects: Option<bool>,
     /// For those who listen.
@@ -42,15 +42,6 @@ pub(crate) struct Parts {
     pub(crate) is_streamed: bool,
     /// What was sent last, if the user wants to see it.
     pub(crate) kept: Option<RefCell<Option<Box<PreparedRequest>>>>,
-}
-
-/// What a request says of proxies.
-#[derive(Debug)]
-pub(crate) enum ProxyChoice {
-    /// None.
-    Direct,
-    /// The one of this URL.
-    Through(Box<str>),
 }
 
 impl Parts {

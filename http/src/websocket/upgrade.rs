@@ -105,7 +105,7 @@ async fn shake_hands(
     ticket: &Ticket,
 ) -> Result<Shaken, (u16, HttpError)> {
     let (target, failed) = (&label.first, |error| (0, error));
-    let route = session.route(parts.proxy.as_ref(), &target.origin).map_err(failed)?;
+    let route = session.route(parts.terms.as_deref(), &target.origin).map_err(failed)?;
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let hop = Hop::first(Method::GET, Rc::clone(target), parts, ticket.start_ns());
     if let Some(signer) = &parts.signer {

@@ -97,10 +97,10 @@ fn redirects_go_through_the_proxy_of_where_they_lead() {
 }
 
 /// The first lines of the requests that a proxy saw, and what authorized them.
-type Log = Arc<Mutex<Vec<(String, Option<String>)>>>;
+pub(crate) type Log = Arc<Mutex<Vec<(String, Option<String>)>>>;
 
 /// A proxy that makes tunnels to this machine, whatever the name.
-fn tunnelling() -> (Server, Log) {
+pub(crate) fn tunnelling() -> (Server, Log) {
     tunnelling_after(Duration::ZERO)
 }
 
@@ -179,6 +179,31 @@ fn tls_goes_through_a_tunnel_that_is_kept() {
     let authority = target.url.strip_prefix("https://").expect("https");
     let line = format!("CONNECT {authority} HTTP/1.1");
     assert_eq!(*log.lock().expect("no panic"), [(line, Some(AUTHORIZATION.to_owned()))]);
+}
+
+#[test]
+fn tunnels_are_kept_apart_by_whom_their_requests_trust() {
+    let target = tls::server("localhost", |_, tls| {
+        tls.write_all(&answer("200 OK", "", "secret")).is_ok() && tls.flush().is_ok()
+    });
+    let (proxy, log) = tunnelling();
+    let (url, proxy_url) = (target.url.clone(), proxy.url.clone());
+    let ca_file = tls::trusting(&target).ca_file.expect("a file");
+    let recorded = on_shard(move |shard| {
+        let proxies = Proxies::default().with("https", &proxy_url).expect("a URL");
+        let (url, ca_file) = (url.clone(), ca_file.clone());
+        async move {
+            let client = HttpSession::with_options(&shard, &url, through(proxies)).expect("one");
+            for _ in 0..2 {
+                assert_eq!(client.get("/").verify(false).await.text(), "secret");
+                assert_eq!(client.get("/").verify(&ca_file).await.text(), "secret");
+            }
+            assert!(client.get("/").await.error().is_some_and(HttpError::is_tls));
+            assert_eq!(client.get("/").verify(false).no_proxy().await.text(), "secret");
+        }
+    });
+    recorded.check(&["GET / 6/1"], &["TlsError: invalid peer certificate: UnknownIssuer"]);
+    assert_eq!(log.lock().expect("no panic").len(), 3);
 }
 
 /// A request for `https://shop.test` through this proxy fails with this text after the proxy's URL.

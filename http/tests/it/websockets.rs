@@ -22,7 +22,7 @@ use tungstenite::{
 };
 
 /// Answers until the other side leaves: `quit` with a goodbye, `twice` twice, anything else once.
-fn echo<S: Read + Write>(mut socket: WebSocket<S>) {
+pub(crate) fn echo<S: Read + Write>(mut socket: WebSocket<S>) {
     while let Ok(message) = socket.read() {
         let said = match message {
             Message::Text(text) if text == "quit" => socket.close(None),

@@ -24,10 +24,13 @@ mod requests;
 mod signing;
 #[path = "../it/stream.rs"]
 mod stream;
+#[path = "../it/trust.rs"]
+mod trust;
 
 mod frames;
 mod hostile;
 mod multiplexing;
+mod speak;
 mod target;
 mod tls;
 mod uploads;

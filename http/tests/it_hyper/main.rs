@@ -41,15 +41,21 @@ mod requests;
 mod shared;
 #[path = "../it/signing.rs"]
 mod signing;
+#[path = "../it/speak.rs"]
+mod speak;
 #[path = "../it/stream.rs"]
 mod stream;
 #[path = "../it/tinyproxy.rs"]
 mod tinyproxy;
 #[path = "../it/tls.rs"]
 mod tls;
+#[path = "../it/trust.rs"]
+mod trust;
 #[path = "../it/unix.rs"]
 mod unix;
 #[path = "../it/uploads.rs"]
 mod uploads;
+#[path = "../it/websocket_ways.rs"]
+mod websocket_ways;
 #[path = "../it/websockets.rs"]
 mod websockets;

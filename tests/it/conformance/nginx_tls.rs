@@ -191,6 +191,35 @@ fn a_client_certificate_is_shown_where_it_is_required() {
 }
 
 #[test]
+fn a_request_says_itself_whom_it_trusts_and_what_it_shows() {
+    let Some(nginx) = Nginx::start_with("per-request", SERVERS, fill) else { return };
+    let port = nginx.port();
+    let resolve = vec![("localhost".to_owned(), port, IpAddr::from([127, 0, 0, 3]))];
+    let options = SessionOptions { resolve, ..SessionOptions::default() };
+    let folder = nginx.folder().to_owned();
+    let all = on_both_paths(
+        &format!("https://localhost:{port}"),
+        &options,
+        async move |client: HttpSession| {
+            let (ca, clerk) = (folder.join("ca.pem"), folder.join("client.pem"));
+            let known = client.get("/known").verify(&ca).cert((&clerk, folder.join("client.key")));
+            assert_eq!(known.await.text(), "SUCCESS CN=visitor");
+            // Neither connection nor session of the one before serves these.
+            assert_eq!(client.get("/unknown").verify(&ca).await.status_code(), 400);
+            assert_eq!(client.get("/unknown").verify(false).await.status_code(), 400);
+            assert!(client.get("/refused").await.error().is_some_and(HttpError::is_tls));
+        },
+    );
+    for recorded in all {
+        let failures = [
+            "HTTPError: 400 Client Error: Bad Request for url: /unknown",
+            "TlsError: invalid peer certificate: UnknownIssuer",
+        ];
+        recorded.check(&["GET /known 1/0", "GET /refused 1/1", "GET /unknown 2/2"], &failures);
+    }
+}
+
+#[test]
 fn a_port_that_does_not_speak_tls_is_a_tls_error() {
     let all = with_nginx(
         "no-tls",
