@@ -28,6 +28,8 @@ pub(crate) struct Script {
     pub(crate) stubborn: bool,
     /// Users that are killed have an `on_stop` hook that does not end.
     pub(crate) unkillable: bool,
+    /// A user's first task blocks its core for ever.
+    pub(crate) blocking: bool,
     /// How often a shard panics when it is told to hatch.
     pub(crate) n_panics: u32,
     /// A shard that cannot start.
@@ -93,6 +95,7 @@ impl Launch for FakeLaunch {
             log: self.log.clone(),
             life: RefCell::new(Life {
                 alive: self.script.failing_shard != Some(shard),
+                blocked: false,
                 n_users: [0; 2],
                 n_asked: [0; 2],
                 recorder: Recorder::new(shard),
@@ -113,6 +116,8 @@ struct FakeShard {
 
 struct Life {
     alive: bool,
+    /// It does nothing more.
+    blocked: bool,
     n_users: [u32; 2],
     n_asked: [u32; 2],
     recorder: Recorder,
@@ -179,7 +184,7 @@ impl Shard for FakeShard {
         let entry = (self.start.elapsed(), self.idx, format!("{command:?}"));
         self.log.lock().unwrap().push(entry);
         let life = &mut *self.life.borrow_mut();
-        if !life.alive {
+        if !life.alive || life.blocked {
             return;
         }
         match command {
@@ -189,6 +194,7 @@ impl Shard for FakeShard {
             }
             Command::Hatch { class, n_users } => {
                 life.n_users[class] += n_users;
+                life.blocked = self.script.blocking;
                 (0..n_users).for_each(|_| life.record("/hatch"));
             }
             Command::Stop { whom, how } => self.stop(life, whom, how),

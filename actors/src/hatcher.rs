@@ -201,9 +201,18 @@ impl Hatcher {
     }
 }
 
+/// How long a shard may take to hand over its statistics before nobody waits for its last second.
+/// A task that blocks its core would keep everybody else waiting for ever; its supervisor says so.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// Has every shard hand over its statistics, and waits for those that do.
+pub(crate) async fn flushed(supervisors: &[Addr<CoreSupervisor>]) {
+    let _ = time::timeout(FLUSH_LIMIT, all_done(flush_all(supervisors))).await;
+}
+
 /// Asks every shard for its statistics. A channel is answered when they have arrived, and closed
 /// when they will not, because the shard is gone.
-pub(crate) fn flush_all(supervisors: &[Addr<CoreSupervisor>]) -> Vec<oneshot::Receiver<()>> {
+fn flush_all(supervisors: &[Addr<CoreSupervisor>]) -> Vec<oneshot::Receiver<()>> {
     let flush = |supervisor: &Addr<CoreSupervisor>| {
         let (done, flushed) = oneshot::channel();
         supervisor.do_send(ToSupervisor::Flush { done });

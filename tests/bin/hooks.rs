@@ -7,7 +7,8 @@ use hatchery::{
     prelude::*,
 };
 use std::{
-    io,
+    io::{self, Read},
+    net::TcpStream,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -18,7 +19,7 @@ static DIED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Args)]
 struct Flags {
-    /// The hook whose listener fails
+    /// The hook whose listener fails, or what else does
     #[arg(long, default_value = "")]
     fail: String,
 
@@ -57,6 +58,11 @@ impl Caller {
                 later.await;
                 panic!("a connection broke")
             });
+        }
+        if fails(cx.environment(), "core") {
+            // Not the core's own sockets: a call that blocks it, until the host answers.
+            let host = cx.environment().host.as_deref().expect("given by the test");
+            TcpStream::connect(host)?.read_exact(&mut [0])?;
         }
         let fails = fails(cx.environment(), "task");
         let result = if fails { Err(io::Error::other("no answer")) } else { Ok(()) };

@@ -4,6 +4,8 @@ use hatchery_tests::programs::{Finished, Program, target, wait_until};
 use std::{io::Read, net::TcpListener};
 
 const HATCHERY: &str = env!("CARGO_BIN_EXE_hatchery-under-test");
+const HOOKS: &str = env!("CARGO_BIN_EXE_hooks-under-test");
+
 const SHOP: &str = env!("CARGO_BIN_EXE_shop-under-test");
 
 /// Requests that the run names as under way when its users were killed.
@@ -81,6 +83,20 @@ fn a_second_signal_does_not_wait_for_the_stop_timeout() {
     program.signal("INT");
     let finished = program.finish();
     assert_eq!(n_named_in_flight(&finished), 3, "{}", finished.stderr);
+}
+
+#[test]
+fn a_task_that_blocks_its_core_does_not_keep_signals_from_ending_the_run() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let program = Program::start(HOOKS, &["--headless", "--fail", "core", "--host", &host]);
+    let _blocking = listener.accept().unwrap();
+    program.signal("INT");
+    program.signal("TERM");
+    let finished = program.finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    assert!(finished.stderr.contains("users after they were killed"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("Aggregated"), "{}", finished.stderr);
 }
 
 #[test]

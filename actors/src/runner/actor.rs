@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::Error,
     exit_codes::ProcessExitCode,
-    hatcher::{Hatcher, ToHatcher, all_done, flush_all},
+    hatcher::{Hatcher, ToHatcher, flushed},
     hooks::{ControlEvents, HatchComplete, Quit, ResetStats, TestStart},
     stats::{StatsActor, ToStats},
     supervisor::{CoreSupervisor, ToSupervisor},
@@ -168,8 +168,9 @@ impl Runner {
         self.order_all(|| ToSupervisor::ResetStats { epoch });
         self.hooks.reset_stats.fire(&ResetStats);
         self.tell(RunnerEvent::StatsReset);
-        let flushed = all_done(flush_all(&self.supervisors));
-        cx.spawn(flushed.into_actor(self).map(|_, _, _| drop(done)));
+        let supervisors = self.supervisors.clone();
+        let reset = async move { flushed(&supervisors).await };
+        cx.spawn(reset.into_actor(self).map(|(), _, _| drop(done)));
     }
 }
 

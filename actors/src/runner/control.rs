@@ -8,21 +8,14 @@ use super::{
 use crate::{
     error::Error,
     exit_codes::ProcessExitCode,
-    hatcher::{all_done, flush_all},
+    hatcher::{all_done, flushed},
     router::Actors,
     stats::ToStats,
     supervisor::{ShardLoad, ToSupervisor},
 };
 use hatchery_core::{events::Parcel, stats::Snapshot};
-use std::{fmt, time::Duration};
-use tokio::{
-    sync::{broadcast, oneshot, watch},
-    time,
-};
-
-/// How long a shard may take to hand over its statistics before they are shown without its last
-/// second. Its supervisor says so when it is silent for longer.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+use std::fmt;
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// A handle to the runner for asynchronous code, such as a web page on the control thread. Clones
 /// are the same runner.
@@ -106,8 +99,7 @@ impl Control {
     /// # Errors
     /// The runner has quit.
     pub async fn stats(&self) -> Result<Snapshot, Error> {
-        // A shard that is stuck keeps its last second, not the reader.
-        let _ = time::timeout(FLUSH_LIMIT, all_done(flush_all(&self.actors.supervisors))).await;
+        flushed(&self.actors.supervisors).await;
         self.copy().await
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    hatcher::{ToHatcher, all_done, flush_all},
+    hatcher::{ToHatcher, all_done, flushed},
     hooks::{Quitting, TestStop, TestStopping},
     supervisor::ToSupervisor,
 };
@@ -52,7 +52,7 @@ impl Runner {
             all_done(ended.collect()).await;
             supervisors.iter().for_each(|supervisor| supervisor.do_send(ToSupervisor::TestStop));
             // What `on_stop` hooks recorded belongs to the test.
-            all_done(flush_all(&supervisors)).await;
+            flushed(&supervisors).await;
         };
         cx.spawn(ended.into_actor(self).map(|(), this, _| {
             if this.step(Happening::AllEnded) == Deed::Finish {

@@ -170,6 +170,21 @@ fn hooks_that_never_end_do_not_hold_up_a_stop_for_ever() {
 }
 
 #[test]
+fn a_task_that_blocks_its_core_holds_up_neither_a_reset_nor_the_end_for_ever() {
+    on_paused_time(|| async {
+        let script = Script { blocking: true, ..Script::default() };
+        let (control, _fakes) = launch(2, plan(None), script).await;
+        control.start(2, f64::INFINITY, true).await.unwrap();
+        let start = Instant::now();
+        control.reset_stats().await;
+        assert!(start.elapsed() < 3 * SECOND);
+        control.shut_down().await;
+        assert!(start.elapsed() < 70 * SECOND, "{:?}", start.elapsed());
+        assert_eq!(control.state(), State::Stopped);
+    });
+}
+
+#[test]
 fn stopping_what_does_not_run_is_nothing_and_starting_what_stops_is_refused() {
     on_paused_time(|| async {
         let script = Script { stubborn: true, ..Script::default() };

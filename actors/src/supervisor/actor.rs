@@ -31,6 +31,10 @@ pub(crate) const RESTARTS_MAX: u32 = 3;
 /// report from being printed.
 const QUIT_LIMIT: Duration = Duration::from_secs(15);
 
+/// The same for a shard that nobody waits for any longer: it has said nothing for longer than
+/// [`HEARTBEAT_LIMIT`], or has users that outlived their kill.
+const QUIT_LIMIT_GIVEN_UP: Duration = Duration::from_secs(1);
+
 enum Phase {
     /// The thread runs and has not said that it is ready.
     Starting,
@@ -62,6 +66,8 @@ pub(crate) struct CoreSupervisor {
     pub(super) n_live: Vec<u32>,
     pub(super) drain: Option<Drain>,
     pub(super) drain_timer: Option<SpawnHandle>,
+    /// Whether users of this test outlived their kill.
+    pub(super) given_up: bool,
     pub(super) flushes: HashMap<u64, Option<oneshot::Sender<()>>>,
     pub(super) last_token: u64,
 
@@ -99,6 +105,7 @@ impl CoreSupervisor {
             n_live: vec![0; n_classes],
             drain: None,
             drain_timer: None,
+            given_up: false,
             flushes: HashMap::new(),
             last_token: 0,
             epoch: 0,
@@ -233,9 +240,11 @@ impl CoreSupervisor {
                     shard.send(Command::Quit);
                 }
                 self.phase = Phase::Quitting(vec![done]);
-                cx.run_later(QUIT_LIMIT, |this, _| {
+                let is_given_up = self.silent || self.given_up;
+                let limit = if is_given_up { QUIT_LIMIT_GIVEN_UP } else { QUIT_LIMIT };
+                cx.run_later(limit, |this, _| {
                     if matches!(this.phase, Phase::Quitting(_)) {
-                        warn!("shard {} does not end: a task blocks its core", this.shard_idx);
+                        warn!("shard {} does not end, and is left alone", this.shard_idx);
                         this.phase = Phase::Down;
                     }
                 });
@@ -269,6 +278,7 @@ impl Handler<ToSupervisor> for CoreSupervisor {
             ToSupervisor::TestStart { epoch, n_tasks } => {
                 self.n_tasks = n_tasks;
                 self.testing = true;
+                self.given_up = false;
                 self.epoch = epoch;
                 self.n_restarts = 0;
                 self.load.reset();

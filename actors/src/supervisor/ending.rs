@@ -82,11 +82,15 @@ impl CoreSupervisor {
                 self.ask_drain();
                 self.set_drain_timer(stage, cx);
             }
-            _ => warn!(
-                "shard {} still has {} users after they were killed: an on_stop hook does not end",
-                self.shard_idx,
-                self.n_live.iter().sum::<u32>(),
-            ),
+            _ => {
+                self.given_up = true;
+                warn!(
+                    "shard {} still has {} users after they were killed: an on_stop hook does not \
+                     end, or a task blocks its core",
+                    self.shard_idx,
+                    self.n_live.iter().sum::<u32>(),
+                );
+            }
         }
         self.check_drain();
     }
