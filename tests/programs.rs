@@ -3,7 +3,6 @@
 use hatchery::target::{Target, TargetOptions};
 use serde_json::Value;
 use std::{
-    net::{Ipv4Addr, SocketAddr},
     process::{Child, Command, ExitStatus, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -14,9 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts the embedded target in this process.
 pub fn target() -> Target {
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into();
-    let options = TargetOptions { listen, cpus: vec![0], unpinned: true };
-    Target::start(&options).expect("the target can be started")
+    Target::start(&TargetOptions::loopback()).expect("the target can be started")
 }
 
 /// A program under way. Killed if the test ends before it.

@@ -3,11 +3,14 @@
 //! [`check`] compares two plain values; [`preflight`] reads one of them from the machine and
 //! raises the one limit that a process may raise by itself.
 
-use rustix::{
-    process::{Resource, Rlimit, getegid, getgroups, getrlimit, setrlimit},
-    thread::{CapabilitySet, capabilities},
-};
-use std::{error, fmt, fs, str::FromStr};
+mod machine;
+mod problem;
+
+pub use problem::PreflightError;
+
+use machine::read_facts;
+use problem::Problem;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// Descriptors that a shard needs beside its users' connections: rings, eventfds, the executor's.
 const FILES_PER_SHARD: u64 = 16;
@@ -20,10 +23,16 @@ const FILES_OF_PROCESS: u64 = 64;
 /// (`Reactor::new` in glommio 0.9's `sys/uring.rs`.)
 const MEMLOCK_MIN: u64 = 512 * 1024;
 
+/// Memory that a user takes at the very least, in bytes, before it has a session or a connection.
+/// (Measured: 846, by `scale memory`.)
+const USER_BYTES_MIN: u64 = 512;
+
 /// What a run needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// Connections at the peak, all told.
+    /// Users at the peak.
+    pub n_users: u64,
+    /// Sockets of connections at the peak, all told.
     pub n_connections: u64,
     /// Shards.
     pub n_shards: u64,
@@ -75,27 +84,14 @@ pub struct Facts {
     pub nofile_hard: Option<u64>,
     /// Locked memory: the soft limit, in bytes.
     pub memlock_soft: Option<u64>,
+    /// The machine's memory, in bytes.
+    pub memory: Option<u64>,
     /// The first and the last of the local ports given to connections.
     pub port_range: Option<(u64, u64)>,
     /// `kernel.io_uring_disabled`: 0 open to all, 1 to the privileged, 2 to nobody.
     pub io_uring_disabled: Option<u32>,
     /// Whether the process is privileged enough for a restricted io_uring.
     pub io_uring_privileged: bool,
-}
-
-/// Why a run cannot begin: one line per reason, each with what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PreflightError {
-    problems: Vec<Problem>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Problem {
-    Files { needed: u64, hard: u64 },
-    RaiseFiles { needed: u64, reason: String },
-    Memlock { soft: u64 },
-    Ports { destination: Destination, n_sources: u64, first: u64, last: u64 },
-    IoUring { value: u32 },
 }
 
 /// Compares what is needed with what there is, and says to which value the soft limit on open
@@ -112,6 +108,11 @@ pub fn check(needs: &Needs, facts: &Facts) -> Result<Option<u64>, PreflightError
     }
     if let Some(soft) = facts.memlock_soft.filter(|&soft| soft < MEMLOCK_MIN) {
         problems.push(Problem::Memlock { soft });
+    }
+    if let Some(memory) =
+        facts.memory.filter(|memory| needs.n_users.saturating_mul(USER_BYTES_MIN) > *memory)
+    {
+        problems.push(Problem::Users { n_users: needs.n_users, memory });
     }
     let needed = needs.n_files();
     let raise = facts.nofile_soft.is_some_and(|soft| soft < needed);
@@ -138,7 +139,28 @@ pub fn check(needs: &Needs, facts: &Facts) -> Result<Option<u64>, PreflightError
 /// Everything that is missing, not just the first.
 pub fn preflight(needs: &Needs) -> Result<(), PreflightError> {
     let facts = read_facts();
-    let Some(needed) = check(needs, &facts)? else { return Ok(()) };
+    match check(needs, &facts)? {
+        Some(needed) => raise_files(needed, &facts),
+        None => Ok(()),
+    }
+}
+
+/// The same for a server on so many shards: it takes as many connections as open files may be.
+///
+/// # Errors
+/// As [`preflight`].
+pub fn preflight_server(n_shards: u64) -> Result<(), PreflightError> {
+    let facts = read_facts();
+    let needs =
+        Needs { n_users: 0, n_connections: 0, n_shards, destinations: vec![], n_sources: 1 };
+    check(&needs, &facts)?;
+    match (facts.nofile_soft, facts.nofile_hard) {
+        (Some(soft), Some(hard)) if soft < hard => raise_files(hard, &facts),
+        _ => Ok(()),
+    }
+}
+
+fn raise_files(needed: u64, facts: &Facts) -> Result<(), PreflightError> {
     let limit = Rlimit { current: Some(needed), maximum: facts.nofile_hard };
     setrlimit(Resource::Nofile, limit).map_err(|error| {
         let reason = error.to_string();
@@ -146,120 +168,18 @@ pub fn preflight(needs: &Needs) -> Result<(), PreflightError> {
     })
 }
 
-/// Reads what the machine has. A file that cannot be read is a fact that is not known.
-fn read_facts() -> Facts {
-    let files = getrlimit(Resource::Nofile);
-    let port_range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
-    Facts {
-        nofile_soft: files.current,
-        nofile_hard: files.maximum,
-        memlock_soft: getrlimit(Resource::Memlock).current,
-        port_range: port_range.as_deref().and_then(parse_range),
-        io_uring_disabled: read_number("/proc/sys/kernel/io_uring_disabled"),
-        io_uring_privileged: is_sys_admin() || in_io_uring_group(),
-    }
-}
-
-/// Whether the process has `CAP_SYS_ADMIN`, which root in a container usually has not.
-fn is_sys_admin() -> bool {
-    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
-}
-
-/// Whether the process is in the group of `kernel.io_uring_group` (see the kernel's
-/// `admin-guide/sysctl/kernel.rst`).
-fn in_io_uring_group() -> bool {
-    let group: Option<i64> = read_number("/proc/sys/kernel/io_uring_group");
-    let Some(Ok(group)) = group.map(u32::try_from) else { return false };
-    let mut groups = getgroups().unwrap_or_default();
-    groups.push(getegid());
-    groups.iter().any(|known| known.as_raw() == group)
-}
-
-fn read_number<T: FromStr>(path: &str) -> Option<T> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-fn parse_range(text: &str) -> Option<(u64, u64)> {
-    let mut numbers = text.split_whitespace().map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
-impl fmt::Display for PreflightError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.problems.iter().enumerate() {
-            let separator = if i == 0 { "" } else { "\n" };
-            write!(f, "{separator}{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl error::Error for PreflightError {}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::Files { needed, hard } => write!(
-                f,
-                "open files are limited to {hard}, and this run needs {needed}: run `ulimit -Hn \
-                 {needed}` as root, or set LimitNOFILE={needed} in the service"
-            ),
-            Problem::RaiseFiles { needed, reason } => write!(
-                f,
-                "the limit of open files could not be raised to {needed}: {reason}; run `ulimit \
-                 -n {needed}`"
-            ),
-            Problem::Memlock { soft } => write!(
-                f,
-                "locked memory is limited to {} KiB, and an executor needs {} KiB: run `ulimit -l \
-                 {}`, or set LimitMEMLOCK={}K in the service",
-                soft / 1024,
-                MEMLOCK_MIN / 1024,
-                MEMLOCK_MIN / 1024,
-                MEMLOCK_MIN / 1024,
-            ),
-            Problem::Ports { destination, n_sources, first, last } => {
-                let n_ports = (last + 1).saturating_sub(*first);
-                let n_connections: u64 = destination.by_shard.iter().sum();
-                write!(f, "{n_connections} connections to {} ", destination.name)?;
-                match n_sources {
-                    0 | 1 => f.write_str("need a local port each")?,
-                    n => write!(
-                        f,
-                        "need {} local ports on each of {n} source addresses",
-                        destination.n_ports(*n)
-                    )?,
-                }
-                write!(f, ", and {first} to {last} are {n_ports}: ")?;
-                if let Some(n) = destination.n_sources(n_ports) {
-                    write!(f, "give {n} addresses with --source-ip, ")?;
-                }
-                f.write_str(
-                    "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or use fewer \
-                     users, more hosts, or a unix socket",
-                )
-            }
-            Problem::IoUring { value } => {
-                write!(f, "io_uring is disabled by kernel.io_uring_disabled={value}: run ")?;
-                match value {
-                    1 => f.write_str(
-                        "`sysctl -w kernel.io_uring_disabled=0`, or grant CAP_SYS_ADMIN, or \
-                         join the group of kernel.io_uring_group",
-                    ),
-                    _ => f.write_str("`sysctl -w kernel.io_uring_disabled=0`"),
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NEEDS: Needs =
-        Needs { n_connections: 10_000, n_shards: 4, destinations: vec![], n_sources: 1 };
+    const NEEDS: Needs = Needs {
+        n_users: 10_000,
+        n_connections: 10_000,
+        n_shards: 4,
+        destinations: vec![],
+        n_sources: 1,
+    };
 
     fn to(name: &str, by_shard: &[u64]) -> Destination {
         Destination { name: name.to_owned(), by_shard: by_shard.to_vec() }
@@ -269,6 +189,7 @@ mod tests {
         nofile_soft: Some(20_000),
         nofile_hard: Some(20_000),
         memlock_soft: Some(8 << 20),
+        memory: Some(64 << 30),
         port_range: Some((32_768, 60_999)),
         io_uring_disabled: Some(0),
         io_uring_privileged: false,
@@ -307,6 +228,17 @@ mod tests {
             problem(&NEEDS, &Facts { memlock_soft: Some(64 * 1024), ..FACTS }),
             @"locked memory is limited to 64 KiB, and an executor needs 512 KiB: run `ulimit -l 512`, or set LimitMEMLOCK=512K in the service"
         );
+    }
+
+    #[test]
+    fn more_users_than_fit_into_the_memory_are_refused() {
+        let needs = |n_users| Needs { n_users, ..NEEDS };
+        insta::assert_snapshot!(
+            problem(&needs(u64::from(u32::MAX)), &FACTS),
+            @"4294967295 users need 2048 GiB of memory at least, and this machine has 64: use fewer users, or more machines"
+        );
+        assert_eq!(check(&needs(100_000_000), &FACTS), Ok(None));
+        assert_eq!(check(&needs(u64::from(u32::MAX)), &Facts { memory: None, ..FACTS }), Ok(None));
     }
 
     #[test]
@@ -368,12 +300,5 @@ mod tests {
     fn everything_that_is_missing_is_said_at_once() {
         let poor = Facts { memlock_soft: Some(0), io_uring_disabled: Some(2), ..FACTS };
         assert_eq!(problem(&NEEDS, &poor).lines().count(), 2);
-    }
-
-    #[test]
-    fn this_machine_can_be_read() {
-        assert!(read_facts().port_range.is_some());
-        assert_eq!(parse_range("32768\t60999\n"), Some((32_768, 60_999)));
-        assert_eq!(parse_range("x"), None);
     }
 }

@@ -45,8 +45,13 @@ pub(crate) fn needs(environment: &Environment, n_users: u32, n_shards: usize) ->
         .filter_map(|(name, by_shard)| Some(Destination { name: name?, by_shard }))
         .collect();
     let n_sources = environment.http.sources.len().max(1) as u64;
-    Needs { n_connections, n_shards: n_shards as u64, destinations, n_sources }
+    let (n_users, n_shards) = (u64::from(n_users), n_shards as u64);
+    Needs { n_users, n_connections, n_shards, destinations, n_sources }
 }
+
+/// Users that are dealt out one by one, as in earnest. Beyond, each weighted class has its share on
+/// each shard, so that a slip (`-u 4000000000`) is complained about at once.
+const DEALT_MAX: u32 = 1_000_000;
 
 /// Users of each class, by shard, when all are there.
 fn users_by_class(environment: &Environment, n_users: u32, n_shards: usize) -> Vec<Vec<u64>> {
@@ -61,11 +66,20 @@ fn users_by_class(environment: &Environment, n_users: u32, n_shards: usize) -> V
         return users;
     }
     let mut dispatcher = Dispatcher::new(&specs, n_shards);
-    dispatcher.retarget(n_users, f64::INFINITY, None);
+    dispatcher.retarget(n_users.min(DEALT_MAX), f64::INFINITY, None);
     while let Some(batch) = dispatcher.next_batch() {
         for change in batch.changes {
             let n: &mut u64 = &mut users[change.class][change.shard];
             *n = n.saturating_add_signed(change.delta);
+        }
+    }
+    let weight = |spec: &ClassSpec| if spec.fixed_count == 0 { spec.weight } else { 0.0 };
+    let weights: f64 = specs.iter().map(weight).sum();
+    let rest = f64::from(n_users.saturating_sub(DEALT_MAX));
+    if rest > 0.0 && weights > 0.0 {
+        for (spec, by_shard) in specs.iter().zip(&mut users) {
+            let share = rest * weight(spec) / weights / n_shards as f64;
+            by_shard.iter_mut().for_each(|n| *n += share.ceil() as u64);
         }
     }
     users
@@ -114,6 +128,15 @@ mod tests {
         environment.http.sources = vec!["127.0.0.1".parse().expect("one"); 3];
         let needs = check(&environment, &[("a.test:81", &[51, 50]), ("b.test:443", &[51, 50])]);
         assert_eq!((needs.n_connections, needs.n_sources), (202, 3));
+    }
+
+    #[test]
+    fn more_users_than_are_dealt_out_one_by_one_have_their_share_too() {
+        let needs = needs(&environment("http://shop.test"), u32::MAX, 2);
+        let half = u64::from(u32::MAX).div_ceil(2);
+        let by_shard = &needs.destinations[0].by_shard;
+        assert!(by_shard.iter().all(|n| n.abs_diff(half) <= 1), "{by_shard:?}");
+        assert_eq!(needs.n_users, u64::from(u32::MAX));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use hatchery_actors::{
     LoadTestShape, LocalRunner, RunnerConfig, WeakRunner, exit_codes,
     hooks::{ControlEvents, ListenControl},
-    preflight::preflight,
+    preflight::{Needs, preflight},
     shape::{MakeShape, StepLoad},
 };
 use hatchery_core::{
@@ -328,7 +328,7 @@ impl Environment {
             bail!("no host given for {}: set Environment::host", class.name());
         }
         self.check()?;
-        self.preflight(1)?;
+        preflight(&self.needs(1)?)?;
         let runner = LocalRunner::launch(self.runner_config()?)?;
         self.last_runner.set(runner.downgrade());
         Ok(runner)
@@ -340,11 +340,11 @@ impl Environment {
         self.classes.iter().find(lacks_host).filter(|_| self.host.is_none())
     }
 
-    /// Whether the machine has what so many users need.
-    pub(crate) fn preflight(&self, n_users: u32) -> Result<()> {
+    /// What so many users need.
+    pub(crate) fn needs(&self, n_users: u32) -> Result<Needs> {
         hatchery_http::check_options(&self.http)?;
         let n_shards = placement::place(&self.cores, &placement::available())?.len();
-        Ok(preflight(&demand::needs(self, n_users, n_shards))?)
+        Ok(demand::needs(self, n_users, n_shards))
     }
 
     /// What the runner is told.

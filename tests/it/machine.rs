@@ -63,3 +63,36 @@ fn where_io_uring_is_forbidden_or_missing_the_cause_and_the_fix_are_named() {
         check_without_io_uring(ENOSYS, args, "this kernel has none");
     }
 }
+
+#[test]
+fn a_slip_in_the_number_of_users_is_complained_about_at_once() {
+    for args in [["-u", "4000000000"], ["--shape", "4000000000,1m"]] {
+        let args = [&["http://127.0.0.1:9/"], &args[..]].concat();
+        let finished = Program::start(HATCHERY, &args).finish();
+        assert_eq!(finished.code(), 2, "{}", finished.stderr);
+        assert!(finished.stderr.contains("4000000000 "), "{}", finished.stderr);
+    }
+}
+
+/// Runs a command under a limit of `ulimit`.
+fn limited(limit: &str, command: &str) -> Finished {
+    Program::start("bash", &["-c", &format!("ulimit {limit} && exec {command}")]).finish()
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_for_users_and_the_embedded_target() {
+    let run = "--headless -u 200 -r 200 -t 1s --stop-timeout 30s --json";
+    let finished = limited("-Sn 64", &format!("{SHOP} {run}"));
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    assert!(finished.sum("num_requests") > 200 && finished.sum("num_failures") == 0);
+    let finished = limited("-n 400", &format!("{SHOP} {run}"));
+    check(&finished, "open files are limited to 400");
+}
+
+#[test]
+fn the_target_names_what_it_lacks() {
+    let finished = limited("-l 64", &format!("{HATCHERY} target --listen 127.0.0.1:0"));
+    check(&finished, "locked memory is limited to 64 KiB");
+    let finished = limited("-n 20", &format!("{HATCHERY} target --listen 127.0.0.1:0"));
+    check(&finished, "open files are limited to 20");
+}

@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use hatchery_actors::{
     LoadTestShape,
     headless::{self, HeadlessOptions, Outcome},
+    preflight::preflight,
     shape::{MakeShape, StepLoad},
 };
 use hatchery_core::{
-    placement::{self, CoreChoice},
+    placement::CoreChoice,
     user::{Class, TagFilter},
 };
-use std::net::{Ipv4Addr, SocketAddr};
 use tracing::{info, warn};
 
 /// What a program brings to a run, beside the flags.
@@ -38,14 +38,20 @@ pub(crate) fn launch(flags: &RunFlags, launch: Launch) -> Result<Outcome> {
     let n_users = flags.users.unwrap_or(1);
     let peak_users = flags.shape.as_ref().map_or(n_users, |plan| plan.peak_users().max(1));
     environment.check()?;
-    environment.preflight(peak_users)?;
+    let mut needs = environment.needs(peak_users)?;
+    if environment.lacking_host().is_some() && launch.embedded_target {
+        // Both ends of each connection are this process'.
+        needs.n_connections *= 2;
+    }
+    preflight(&needs)?;
     let shape = shape(flags, launch.shape, hatch_rate, environment.shape.take())?;
     let mut target = None;
     if let Some(class) = environment.lacking_host() {
         if !launch.embedded_target {
             bail!("no host given for {}: say which with --host http://…", class.name());
         }
-        let started = start_target(&placement::available())?;
+        let started = Target::start(&TargetOptions::loopback());
+        let started = started.context("start the embedded target")?;
         info!("no --host given: loading the embedded target at {}", started.url());
         environment.host = Some(started.url());
         target = Some(started);
@@ -125,14 +131,4 @@ fn shape(
     // A step load of the environment heeds both.
     let made = || of_environment.map(|make| make(flags.users.unwrap_or(1), hatch_rate));
     Ok(shape.or_else(made))
-}
-
-/// The embedded target beside the users: on its own threads, which the scheduler places.
-fn start_target(available: &[usize]) -> Result<Target> {
-    let options = TargetOptions {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
-        cpus: available[..1].to_vec(),
-        unpinned: true,
-    };
-    Target::start(&options).context("start the embedded target")
 }

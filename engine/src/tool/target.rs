@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use hatchery_actors::headless::wait_for_stop;
+use hatchery_actors::{headless::wait_for_stop, preflight::preflight_server};
 use hatchery_core::placement;
 use std::{net::SocketAddr, process::ExitCode};
 use tracing::{Level, info};
@@ -37,6 +37,7 @@ pub(super) fn serve(flags: &TargetFlags) -> ExitCode {
 fn run(flags: &TargetFlags) -> Result<()> {
     let cpus = placement::place(&flags.cores.cores, &placement::available())
         .context("place the target")?;
+    preflight_server(cpus.len() as u64)?;
     let on = placement::format_list(&cpus);
     let options = TargetOptions { listen: flags.listen.into(), cpus, unpinned: false };
     let target = Target::start(&options).context("start the target")?;
