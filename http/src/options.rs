@@ -48,8 +48,8 @@ pub struct SessionOptions {
     /// host opens more connections than one address allows. A user keeps its address; with a
     /// shared pool a connection has one. They are taken in turn, per core and site. `--source-ip`.
     pub sources: Vec<IpAddr>,
-    /// Addresses that take the place of names: host, port, and where to connect instead. The
-    /// `Host` header and TLS keep the name. `--resolve`.
+    /// Addresses that take the place of names: host, port, and where to connect instead; the host
+    /// `*` is every other one. The `Host` header and TLS keep the name. `--resolve`.
     pub resolve: Vec<(String, u16, IpAddr)>,
     /// Which HTTP is spoken: 1.1 unless told otherwise, as by Locust.
     pub http_version: HttpVersion,
@@ -102,9 +102,12 @@ impl SessionOptions {
     /// Where to connect for a target.
     pub(crate) fn resolved(&self, target: &Target) -> Option<Target> {
         let Target::Host { host, port } = target else { return None };
-        let known =
-            |known: &&(String, u16, IpAddr)| known.0.eq_ignore_ascii_case(host) && known.1 == *port;
-        let (_, port, ip) = self.resolve.iter().find(known)?;
+        let find = |name: &str| {
+            let mut known = self.resolve.iter();
+            known.find(|(host, at, _)| host.eq_ignore_ascii_case(name) && at == port)
+        };
+        // As in curl, a name comes before all names, wherever it stands.
+        let (_, port, ip) = find(host).or_else(|| find("*"))?;
         Some(Target::Host { host: ip.to_string().into(), port: *port })
     }
 
@@ -124,4 +127,26 @@ impl SessionOptions {
 pub struct HttpDefaults {
     /// The options of a new session.
     pub session: SessionOptions,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_resolved_before_all_names_and_each_for_its_port() {
+        let to = |host: &str, port, last| (host.to_owned(), port, IpAddr::from([10, 0, 0, last]));
+        let resolve = vec![to("*", 443, 1), to("shop.test", 443, 2), to("shop.test", 80, 3)];
+        let options = SessionOptions { resolve, ..SessionOptions::default() };
+        let resolved = |host: &str, port| {
+            let target = options.resolved(&Target::Host { host: host.into(), port })?;
+            let Target::Host { host, .. } = target else { return None };
+            host.rsplit('.').next().map(str::to_owned)
+        };
+        assert_eq!(resolved("Shop.test", 443).as_deref(), Some("2"));
+        assert_eq!(resolved("shop.test", 80).as_deref(), Some("3"));
+        assert_eq!(resolved("other.test", 443).as_deref(), Some("1"));
+        assert_eq!(resolved("192.0.2.1", 443).as_deref(), Some("1"));
+        assert_eq!(resolved("other.test", 80), None);
+    }
 }

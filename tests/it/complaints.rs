@@ -105,6 +105,12 @@ fn flags_of_connections_are_checked() {
     check(&[URL, "--resolve", "shop.test:10.0.0.5"], &["'shop.test:10.0.0.5'", "--resolve"]);
     check(&[URL, "--resolve", "shop.test:x:10.0.0.5"], &["'x'", "--resolve"]);
     check(&[URL, "--resolve", "shop.test:443:there"], &["'there'", "--resolve"]);
+    check(
+        &[URL, "--resolve", "+shop.test:443:10.0.0.5"],
+        &["--resolve", "write 'shop.test:443:10.0.0.5'"],
+    );
+    check(&[URL, "--resolve=-shop.test:443:10.0.0.5"], &["'-shop.test'", "--resolve"]);
+    check(&[URL, "--resolve", "*.test:443:10.0.0.5"], &["'*.test'", "* for all hosts"]);
 }
 
 #[test]

@@ -36,10 +36,12 @@ fn a_name_is_resolved_as_the_flag_says() {
     let target = target();
     let port = target.url().rsplit(':').next().unwrap().to_owned();
     let url = format!("http://shop.test:{port}/");
-    let resolve = format!("shop.test:{port}:127.0.0.1");
-    let args = [&*url, "--resolve", &resolve, "-t", "1s", "--stop-timeout", "10s", "--json"];
-    let finished = Program::start(HATCHERY, &args).finish();
-    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    for host in ["shop.test", "*"] {
+        let resolve = format!("{host}:{port}:127.0.0.1");
+        let args = [&*url, "--resolve", &resolve, "-t", "1s", "--stop-timeout", "10s", "--json"];
+        let finished = Program::start(HATCHERY, &args).finish();
+        assert_eq!(finished.code(), 0, "{host}: {}", finished.stderr);
+    }
 }
 
 #[test]

@@ -152,7 +152,7 @@ pub(crate) struct HttpFlags {
     #[arg(long, value_name = "ADDRESSES", value_parser = http::sources)]
     pub(crate) source_ip: Option<http::Sources>,
 
-    /// Connect to this address instead of the host's; may be repeated
+    /// Connect to this address instead of the host's, which may be * for all hosts; may be repeated
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = http::resolve)]
     pub(crate) resolve: Vec<http::Resolve>,
 

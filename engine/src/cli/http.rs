@@ -3,7 +3,11 @@
 use super::flags::HttpFlags;
 use hatchery_http::{HttpVersion, PoolChoice, Proxies, SessionOptions};
 use ipnet::IpNet;
-use std::{collections::HashSet, mem, net::IpAddr};
+use std::{
+    collections::HashSet,
+    mem,
+    net::{IpAddr, Ipv6Addr},
+};
 
 /// Addresses that a list of networks may stand for. More would not be told apart from a mistake.
 const SOURCES_MAX: usize = 65_536;
@@ -95,19 +99,42 @@ pub(super) fn sources(text: &str) -> Result<Sources, String> {
     }
 }
 
-/// Reads `--resolve`, in curl's form.
+/// Reads `--resolve`, in curl's form; but for one address only, and without its signs.
 pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
     let form = "a host, a port and an address are needed, such as shop.test:443:10.0.0.5";
-    let (host, rest) = text.split_once(':').ok_or(form)?;
+    if let Some(rest) = text.strip_prefix('+') {
+        return Err(format!(
+            "an address is not forgotten after a time, as curl's + wants it: write '{rest}'"
+        ));
+    }
+    let (host, rest) = match text.strip_prefix('[').and_then(|text| text.split_once("]:")) {
+        Some((ip, rest)) => {
+            let ip = ip.parse::<Ipv6Addr>();
+            (ip.map_err(|_| format!("'{text}' has no address between [ and ]"))?.to_string(), rest)
+        }
+        None => {
+            let (host, rest) = text.split_once(':').ok_or(form)?;
+            (host_name(host)?.to_owned(), rest)
+        }
+    };
     let (port, address) = rest.split_once(':').ok_or(form)?;
     let port = port.parse().map_err(|_| format!("'{port}' is no port; {form}"))?;
     let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']'));
     let address = bare.unwrap_or(address);
     let address = address.parse().map_err(|_| format!("'{address}' is no address; {form}"))?;
-    match host.is_empty() {
-        true => Err(form.to_owned()),
-        false => Ok(Resolve(host.to_owned(), port, address)),
+    Ok(Resolve(host, port, address))
+}
+
+/// The host of one `--resolve`: `*` for all, or a name. What is none would never be asked for.
+fn host_name(host: &str) -> Result<&str, String> {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host == "*" || (host.bytes().all(is_of_name) && host.starts_with(|c| c != '-')) {
+        return Ok(host);
     }
+    Err(format!(
+        "'{host}' is no host: a name is needed as it is asked for (xn--… if it is not ASCII), an \
+         IPv6 address in [ and ], or * for all hosts"
+    ))
 }
 
 /// Reads one `--proxy`.
@@ -142,7 +169,8 @@ mod tests {
         }
         if let Ok(read) = resolve(text) {
             let Resolve(host, port, address) = &read;
-            assert!(!host.contains(':') && !host.is_empty(), "{host:?} of {text:?}");
+            assert!(!host.is_empty() && !host.starts_with(['+', '-']), "{host:?} of {text:?}");
+            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
             assert_eq!(
                 resolve(&format!("{host}:{port}:[{address}]")).as_ref(),
                 Ok(&read),
@@ -180,6 +208,9 @@ mod tests {
         "65536",
         " ",
         "socks5",
+        "*",
+        "+",
+        "-",
         "é",
         "%",
         "?",
@@ -225,9 +256,24 @@ mod tests {
         assert_eq!(resolve("shop.test:443:127.0.0.1"), Ok(Resolve("shop.test".into(), 443, v4)));
         assert_eq!(resolve("shop.test:443:[::1]"), Ok(Resolve("shop.test".into(), 443, v6)));
         assert_eq!(resolve("shop.test:443:::1"), Ok(Resolve("shop.test".into(), 443, v6)));
-        for bad in
-            ["", "shop.test", "shop.test:443", "shop.test:x:127.0.0.1", ":1:127.0.0.1", "a:1:b"]
-        {
+        assert_eq!(resolve("[0::1]:80:127.0.0.1"), Ok(Resolve("::1".into(), 80, v4)));
+        assert_eq!(resolve("*:443:127.0.0.1"), Ok(Resolve("*".into(), 443, v4)));
+        let bad = [
+            "",
+            "shop.test",
+            "shop.test:443",
+            "shop.test:x:127.0.0.1",
+            ":1:127.0.0.1",
+            "a:1:b",
+            "a:1:127.0.0.1,127.0.0.2",
+            "+a:1:127.0.0.1",
+            "-a:1:127.0.0.1",
+            "*.test:1:127.0.0.1",
+            "http://a:1:127.0.0.1",
+            "é:1:127.0.0.1",
+            "[a]:1:127.0.0.1",
+        ];
+        for bad in bad {
             assert!(resolve(bad).is_err(), "{bad}");
         }
     }
