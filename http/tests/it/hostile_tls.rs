@@ -152,6 +152,36 @@ fn an_alert_in_the_middle_of_a_response_is_named() {
     check_with(&config, &ca_file, cut, "TlsError: cannot decrypt peer's message");
 }
 
+/// What comes after the end of a response, in records cut like this, is the failure of the request.
+#[track_caller]
+fn check_surplus(records: &'static [&'static str]) {
+    let Identity { config, ca_file } = Identity::new(|_| ());
+    let surplus = move |stream: TcpStream, config: &Arc<ServerConfig>| {
+        let mut tls = shaken(stream, config);
+        let _ = read_head(&mut tls);
+        // Put together before any of it is sent, so that all of it comes at a time.
+        for record in records {
+            let _ = tls.get_mut().conn.writer().write_all(record.as_bytes());
+        }
+        let _ = tls.get_mut().flush();
+        let _ = tls.get_mut().sock.read(&mut [0; 4096]);
+    };
+    let failure = "MalformedResponse: the server sent bytes after the end of its response";
+    check_with(&config, &ca_file, surplus, failure);
+}
+
+#[test]
+fn bytes_after_the_end_of_a_response_are_its_failure_over_tls_too() {
+    check_surplus(&["HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxsurplus"]);
+    check_surplus(&["HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx", "surplus"]);
+    check_surplus(&["HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n", "x", "s", "urplus"]);
+    check_surplus(&[
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\ny",
+    ]);
+    check_surplus(&["HTTP/1.1 204 No Content\r\n\r\n", "body"]);
+}
+
 /// A server with this certificate, asked twice: the same failure each time.
 #[track_caller]
 fn check_certificate(set: impl FnOnce(&mut CertificateParams), failure: &str) {
