@@ -28,8 +28,8 @@ pub mod http {
     pub use hatchery_http::{
         CatchResponse, Catching, Chunks, ClientCert, HeaderMap, HeaderName, HeaderValue, HttpError,
         HttpFailure, HttpVersion, LineChunks, Link, Method, Multipart, Plain, PreparedRequest,
-        Renamed, RequestBuilder, Rest, RestResponse, Sending, SessionOptions, StreamResponse,
-        Streaming, TextChunks, TextLines, Verify,
+        Renamed, RequestBuilder, Responding, Rest, RestResponse, Sending, SessionOptions,
+        StreamResponse, Streaming, TextChunks, TextLines, Verify,
     };
 }
 

@@ -1,23 +1,14 @@
 //! Putting a request together; awaiting it sends it.
 
-use super::{
-    body_stream::BodyStream,
-    digest::Credentials,
-    mode::Plain,
-    multipart::{Encoded, Multipart},
-    parts::Parts,
-    prepared::PreparedRequest,
-    signer::Signer,
-};
+use super::{mode::Plain, parts::Parts, prepared::PreparedRequest, signer::Signer};
 use crate::{
     error::HttpError,
     session::{HttpSession, Inner},
     site,
 };
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
-use std::{borrow::Cow, cell::RefCell, fmt, marker::PhantomData, rc::Rc, time::Duration};
+use std::{borrow::Cow, fmt, marker::PhantomData, rc::Rc, time::Duration};
 
 /// A request being put together by the methods of [`HttpSession`]. Nothing happens until it is
 /// awaited; then it is sent, and recorded once.
@@ -134,72 +125,6 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         self.params(params)
     }
 
-    /// Sends a value as JSON, with `Content-Type: application/json`. Locust's `json`.
-    pub fn json(mut self, value: &(impl Serialize + ?Sized)) -> Self {
-        let parts = self.parts();
-        match serde_json::to_vec(value) {
-            Ok(body) => {
-                let json = HeaderValue::from_static("application/json");
-                parts.set_body(body.into(), Some(json));
-            }
-            Err(error) => parts.fail(HttpError::invalid_part("json", error)),
-        }
-        self
-    }
-
-    /// Sends pairs as a form: a slice of pairs, a map or a struct. Locust's `data` with a dict.
-    pub fn form(mut self, fields: &(impl Serialize + ?Sized)) -> Self {
-        let parts = self.parts();
-        match serde_urlencoded::to_string(fields) {
-            Ok(body) => {
-                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-                parts.set_body(body.into(), Some(form));
-            }
-            Err(error) => parts.fail(HttpError::invalid_part("form", error)),
-        }
-        self
-    }
-
-    /// Sends fields and files as `multipart/form-data`; a form with a
-    /// [`Multipart::stream`] is sent as that is read. Locust's `files`.
-    pub fn multipart(mut self, form: &Multipart) -> Self {
-        // Long enough that no content holds it.
-        let boundary = format!("{:032x}", self.session.0.shard.rng().u128(..));
-        let content_type = format!("multipart/form-data; boundary={boundary}");
-        let content_type = Some(content_type.try_into().expect("a boundary is ASCII"));
-        match form.encode(&boundary) {
-            Encoded::Whole(body) => self.parts().set_body(body, content_type),
-            Encoded::Stream(stream) => {
-                self = self.body_stream(stream);
-                self.parts().content_type = content_type;
-            }
-        }
-        self
-    }
-
-    /// Sends these bytes; set `Content-Type` by [`RequestBuilder::header`]. Locust's `data` with
-    /// bytes or a string.
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.parts().set_body(body.into(), None);
-        self
-    }
-
-    /// Sends a body that is made while it is sent; see [`BodyStream`]. A server that answers
-    /// before it has all of it with a status of 300 or above is not sent the rest. Locust's
-    /// `data` with a generator or a file.
-    ///
-    /// ```ignore
-    /// let body = BodyStream::file("upload.bin")?;
-    /// self.client.put("/upload").body_stream(body).await;
-    /// ```
-    pub fn body_stream(mut self, body: BodyStream) -> Self {
-        let parts = self.parts();
-        parts.body = None;
-        parts.content_type = None;
-        parts.stream = Some(body);
-        self
-    }
-
     /// Sends a cookie with this request, beside the session's; the session does not keep it.
     pub fn cookie(mut self, name: &str, value: &str) -> Self {
         let cookies = &mut self.parts().cookies;
@@ -222,15 +147,6 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     /// HTTP Basic authentication. Locust's `auth` with a pair.
     pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
         self.parts().authorization = Some(site::basic(user, password));
-        self
-    }
-
-    /// HTTP Digest authentication: answers the server's challenge by sending the request again,
-    /// as part of the same sample; later requests of the session answer it at once. Locust's
-    /// `auth` with `HTTPDigestAuth`.
-    pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        let (user, password) = (user.into(), password.into());
-        self.parts().digest = Some(Credentials { user, password });
         self
     }
 
@@ -300,27 +216,6 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     /// How long the server may say nothing. Locust's second `timeout`.
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.parts().limits.read = Some(limit);
-        self
-    }
-
-    /// Keeps the request as it is sent, for [`Response::request`]: that of each hop, if there are
-    /// redirects. Without this it is gone once it is sent, so that nobody pays for what few look at.
-    ///
-    /// ```ignore
-    /// let response = client.get("/").keep_request().await;
-    /// println!("{:?}", response.request().map(PreparedRequest::headers));
-    /// ```
-    ///
-    /// [`Response::request`]: crate::Response::request
-    pub fn keep_request(mut self) -> Self {
-        self.parts().kept = Some(RefCell::default());
-        self
-    }
-
-    /// Whether redirects are followed: by default for all methods but HEAD. Locust's
-    /// `allow_redirects`.
-    pub fn allow_redirects(mut self, allow: bool) -> Self {
-        self.parts().allow_redirects = Some(allow);
         self
     }
 }
