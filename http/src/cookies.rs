@@ -3,7 +3,7 @@
 use crate::site::{Origin, Target};
 use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
-use std::{cell::RefCell, fmt, rc::Rc};
+use std::{cell::RefCell, cmp::Reverse, fmt, rc::Rc};
 
 /// Cookies that a session holds, by the rules of RFC 6265. Locust's users each have one.
 #[derive(Default)]
@@ -64,14 +64,14 @@ impl Cookies {
         let mut jar = self.jar.borrow_mut();
         let Some(jar) = &mut *jar else { return joined(own, []) };
         if !own.is_empty() {
-            return joined(own, jar.store.get_request_values(target.url()));
+            return jar.header(own, target);
         }
         if let Some(ready) = &jar.ready
             && Rc::ptr_eq(&ready.origin, &target.origin)
         {
             return ready.header.clone();
         }
-        let header = joined("", jar.store.get_request_values(target.url()));
+        let header = jar.header("", target);
         if jar.is_for_all_paths() {
             let origin = Rc::clone(&target.origin);
             jar.ready = Some(Ready { origin, header: header.clone() });
@@ -101,6 +101,17 @@ impl Cookies {
 }
 
 impl Jar {
+    /// `own`, and the cookies for a target: those of longer paths first, the older of equally long
+    /// ones before the younger (RFC 6265, section 5.4).
+    fn header(&self, own: &str, target: &Target) -> Option<HeaderValue> {
+        let is_secure = target.origin.tls.is_some();
+        let mut cookies = self.store.matches(target.url());
+        // The store lets secure ones go to this machine without TLS, which python-requests does not.
+        cookies.retain(|cookie| is_secure || cookie.secure() != Some(true));
+        cookies.sort_by_key(|cookie| Reverse(cookie.path.len()));
+        joined(own, cookies.into_iter().map(|cookie| cookie.name_value()))
+    }
+
     /// Whether every cookie goes to all paths of its host, and none ends with time: then what one
     /// request of an origin is given, the next is given too.
     fn is_for_all_paths(&self) -> bool {

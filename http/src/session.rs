@@ -64,6 +64,9 @@ impl HttpSession {
     /// socket's path encoded (`http+unix://%2Frun%2Fapp.sock/path`). User and password in it are
     /// sent as HTTP Basic authentication, to its own origin only.
     ///
+    /// Paths are appended to it; between the two is one slash, so that a path needs none where the
+    /// base URL ends with one. What a path must not hold is encoded, as by python-requests.
+    ///
     /// # Errors
     /// When the URL is of no use.
     pub fn with_base_url(shard: &Rc<Shard>, url: &str) -> Result<HttpSession, HttpError> {

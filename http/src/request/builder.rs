@@ -107,7 +107,7 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     /// URL. Locust's `params`.
     pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
         let parts = self.parts();
-        match serde_urlencoded::to_string(params) {
+        match urlencoded(params) {
             Ok(query) if query.is_empty() => {}
             Ok(query) => {
                 if !parts.query.is_empty() {
@@ -217,6 +217,18 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.parts().limits.read = Some(limit);
         self
+    }
+}
+
+/// Pairs as a query or a form has them, as Python writes them: what browsers do otherwise with two
+/// characters would give an entry another name than Locust's.
+pub(super) fn urlencoded(
+    pairs: &(impl Serialize + ?Sized),
+) -> Result<String, serde_urlencoded::ser::Error> {
+    let text = serde_urlencoded::to_string(pairs)?;
+    match text.contains('*') || text.contains("%7E") {
+        true => Ok(text.replace('*', "%2A").replace("%7E", "~")),
+        false => Ok(text),
     }
 }
 

@@ -3,7 +3,13 @@
 use super::{
     body_stream::BodyStream, deadline::Deadline, exchange::exchange, open::Open, parts::Parts,
 };
-use crate::{connection::Head, error::HttpError, response::Response, session::Inner, site::Target};
+use crate::{
+    connection::Head,
+    error::HttpError,
+    response::Response,
+    session::Inner,
+    site::{Target, quoted_url},
+};
 use bytes::Bytes;
 use hatchery_core::shard::Ticket;
 use http::{Method, header::LOCATION};
@@ -106,11 +112,14 @@ pub(crate) fn is_redirect(status: u16) -> bool {
 
 /// Where a redirect leads, if it says so.
 fn next(session: &Inner, hop: &Hop, head: &Head) -> Result<Option<Hop>, HttpError> {
-    let Some(location) = head.headers.get(LOCATION) else { return Ok(None) };
+    let location = head.headers.get(LOCATION).filter(|location| !location.is_empty());
+    let Some(location) = location else { return Ok(None) };
     // Servers write UTF-8 here that they ought to have encoded.
     let location = String::from_utf8_lossy(location.as_bytes());
     let from = hop.target.url();
-    let to = from.join(&location).map_err(|error| HttpError::invalid_url(&location, error))?;
+    let to = from
+        .join(&quoted_url(&location))
+        .map_err(|error| HttpError::invalid_url(&location, error))?;
     let same_origin = from.origin() == to.origin();
     let target = match same_origin {
         // Keeps the connection, and a unix socket.

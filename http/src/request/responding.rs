@@ -3,7 +3,7 @@
 
 use super::{
     body_stream::BodyStream,
-    builder::RequestBuilder,
+    builder::{RequestBuilder, urlencoded},
     digest::Credentials,
     mode::{Catching, Plain, Rest, Streaming},
     multipart::{Encoded, Multipart},
@@ -73,7 +73,7 @@ impl<Mode: Responding> RequestBuilder<'_, Mode> {
     /// Sends pairs as a form: a slice of pairs, a map or a struct. Locust's `data` with a dict.
     pub fn form(mut self, fields: &(impl Serialize + ?Sized)) -> Self {
         let parts = self.parts();
-        match serde_urlencoded::to_string(fields) {
+        match urlencoded(fields) {
             Ok(body) => {
                 let form = HeaderValue::from_static("application/x-www-form-urlencoded");
                 parts.set_body(body.into(), Some(form));

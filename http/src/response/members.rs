@@ -10,7 +10,7 @@ use crate::{
     lean::Headers,
     local::Local,
     request::{Parts, PreparedRequest, is_redirect},
-    site::Target,
+    site::{Target, quoted_url},
 };
 use bytes::Bytes;
 use encoding_rs::Encoding;
@@ -314,7 +314,7 @@ impl Response {
             return None;
         }
         let location = String::from_utf8_lossy(self.headers.get(LOCATION)?.as_bytes());
-        Some(self.target.as_ref()?.url().join(&location).ok()?.into())
+        Some(self.target.as_ref()?.url().join(&quoted_url(&location)).ok()?.into())
     }
 
     /// The links of its `Link` header, in the header's order. python-requests' `links`, which is

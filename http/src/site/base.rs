@@ -2,6 +2,7 @@
 
 use super::{
     origin::{Origin, UNIX},
+    quote::{quoted, quoted_url},
     target::{Target, is_plain},
     turns::Turns,
 };
@@ -33,6 +34,8 @@ struct Base {
     origin: Rc<Origin>,
     /// The base URL's path, without a slash at its end.
     prefix: Box<str>,
+    /// Whether it has one, so that a path needs none at its beginning.
+    ends_in_slash: bool,
     /// From user and password in the URL.
     authorization: Option<HeaderValue>,
 }
@@ -125,11 +128,12 @@ impl Site {
                 path => Target::of_path(&base.origin, format!("{}{path}", base.prefix)),
             };
         }
-        if !path.is_empty() && !path.starts_with(['/', '?', '#']) {
+        if !base.ends_in_slash && !path.is_empty() && !path.starts_with(['/', '?', '#']) {
             let reason = "a path must start with '/', a URL with http:// or https://";
             return Err(HttpError::invalid_url(&path, reason));
         }
-        let whole = format!("http://localhost{}{path}", base.prefix);
+        let slash = if base.ends_in_slash && !path.starts_with('/') { "/" } else { "" };
+        let whole = format!("http://localhost{}{slash}{}", base.prefix, quoted(&path));
         let url = Url::parse(&whole).map_err(|error| HttpError::invalid_url(&path, error))?;
         Target::of_path(&base.origin, path_and_query(&url))
     }
@@ -141,12 +145,13 @@ fn absolute(local: &Local, url: &str) -> Result<Target, HttpError> {
     let path = match url.strip_prefix(UNIX) {
         Some(rest) => {
             let path = rest.find('/').map_or("", |at| &rest[at..]);
-            let url = Url::parse(&format!("http://localhost{path}"));
+            let url = Url::parse(&format!("http://localhost{}", quoted(path)));
             path_and_query(&url.map_err(|error| HttpError::invalid_url(path, error))?)
         }
         None => {
             let http = http_of_websocket(url);
-            let url = Url::parse(http.as_deref().unwrap_or(url)).expect("parsed a moment ago");
+            let url = quoted_url(http.as_deref().unwrap_or(url));
+            let url = Url::parse(&url).expect("parsed a moment ago");
             path_and_query(&url)
         }
     };
@@ -180,7 +185,11 @@ impl Target {
 
 fn with_query(path: &str, query: &str) -> String {
     let (path, fragment) = path.split_once('#').map_or((path, None), |(p, f)| (p, Some(f)));
-    let joint = if path.contains('?') { '&' } else { '?' };
+    let joint = match path.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
     match fragment {
         Some(fragment) => format!("{path}{joint}{query}#{fragment}"),
         None => format!("{path}{joint}{query}"),
@@ -191,27 +200,35 @@ impl Base {
     fn parse(text: &str, share: impl Fn(Origin) -> Rc<Origin>) -> Result<Base, HttpError> {
         if let Some(rest) = text.strip_prefix(UNIX) {
             let (socket, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let prefix = path.trim_end_matches('/').into();
+            let prefix = quoted(path).trim_end_matches('/').into();
             return Ok(Base {
                 origin: share(Origin::of_unix(socket)?),
                 prefix,
+                ends_in_slash: path.ends_with('/'),
                 authorization: None,
             });
         }
         if let Some(text) = http_of_websocket(text) {
             return Base::parse(&text, share);
         }
-        let Some((scheme, _)) = text.split_once("://") else {
+        let Some((scheme, rest)) = text.split_once("://") else {
             let reason = format_args!("no scheme supplied; perhaps you meant http://{text}");
             return Err(HttpError::invalid_url(text, reason));
         };
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return Err(HttpError::invalid_schema(text));
         }
-        let url = Url::parse(text).map_err(|error| HttpError::invalid_url(text, error))?;
+        if rest.starts_with(['/', '\\', '?', '#']) {
+            // A browser would look for the host further on.
+            return Err(HttpError::invalid_url(text, "no host supplied"));
+        }
+        let url = Url::parse(&quoted_url(text));
+        let url = url.map_err(|error| HttpError::invalid_url(text, error))?;
+        let written = text.split(['?', '#']).next().unwrap_or_default();
         Ok(Base {
             origin: share(Origin::of(&url)?),
             prefix: url.path().trim_end_matches('/').into(),
+            ends_in_slash: written.ends_with('/'),
             authorization: credentials(&url),
         })
     }

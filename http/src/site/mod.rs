@@ -6,6 +6,7 @@
 mod base;
 mod origin;
 mod proxy;
+mod quote;
 mod target;
 mod turns;
 
@@ -13,5 +14,6 @@ pub use base::check_base_url;
 pub(crate) use base::{Site, basic, origin};
 pub(crate) use origin::{AGENT, Origin};
 pub(crate) use proxy::Proxy;
+pub(crate) use quote::quoted_url;
 pub(crate) use target::Target;
 pub(crate) use turns::Turns;

@@ -1,6 +1,6 @@
 //! The target of a request: an origin and a path, ready to be sent.
 
-use super::origin::Origin;
+use super::{origin::Origin, quote::is_percent_encoded};
 use crate::error::HttpError;
 use bytes::Bytes;
 use http::{HeaderValue, Uri, uri::PathAndQuery};
@@ -65,12 +65,15 @@ impl Target {
 }
 
 /// Whether a path can be sent as it is written: nothing to encode, no fragment to cut, no dots to
-/// resolve (which may be written `%2e`). Most are; the others go through the URL parser.
+/// resolve (which may be written `%2e`), no query that is empty. Most are; the others go through the
+/// URL parser.
 pub(super) fn is_plain(path: &str) -> bool {
     let bytes = path.as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?%".contains(byte);
     bytes.first() == Some(&b'/')
+        && bytes.last() != Some(&b'?')
         && bytes.iter().all(plain)
+        && (!bytes.contains(&b'%') || is_percent_encoded(bytes))
         && !bytes.windows(2).any(|pair| pair == b"/." || pair == b"//" || pair == b"/%")
 }
 
@@ -83,9 +86,10 @@ mod tests {
         for path in ["/", "/a/b?c=d&e=%20", "/item/12;v=1", "/a.b"] {
             assert!(is_plain(path), "{path}");
         }
-        for path in
-            ["", "a", "/a b", "/ä", "/a#b", "/a/../b", "/./a", "//host/a", "/a\"", "/a\n", "/%2e/a"]
-        {
+        for path in [
+            "", "a", "/a b", "/ä", "/a#b", "/a/../b", "/./a", "//host/a", "/a\"", "/a\n", "/%2e/a",
+            "/100%", "/%4", "/a?",
+        ] {
             assert!(!is_plain(path), "{path}");
         }
     }

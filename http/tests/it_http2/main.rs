@@ -6,6 +6,8 @@ mod catching;
 mod connections;
 #[path = "../it/context.rs"]
 mod context;
+#[path = "../it/cookies.rs"]
+mod cookies;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/guards.rs"]
@@ -18,6 +20,8 @@ mod members;
 mod phases;
 #[path = "../it/pieces.rs"]
 mod pieces;
+#[path = "../it/redirects.rs"]
+mod redirects;
 #[path = "../it/requests.rs"]
 mod requests;
 #[path = "../it/signing.rs"]
@@ -26,6 +30,8 @@ mod signing;
 mod stream;
 #[path = "../it/trust.rs"]
 mod trust;
+#[path = "../it/urls.rs"]
+mod urls;
 
 mod frames;
 mod hostile;

@@ -7,6 +7,8 @@ mod catching;
 mod connections;
 #[path = "../it/context.rs"]
 mod context;
+#[path = "../it/cookies.rs"]
+mod cookies;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/framing.rs"]
@@ -35,6 +37,8 @@ mod phases;
 mod pieces;
 #[path = "../it/proxies.rs"]
 mod proxies;
+#[path = "../it/redirects.rs"]
+mod redirects;
 #[path = "../it/requests.rs"]
 mod requests;
 #[path = "../it/shared.rs"]
@@ -55,6 +59,8 @@ mod trust;
 mod unix;
 #[path = "../it/uploads.rs"]
 mod uploads;
+#[path = "../it/urls.rs"]
+mod urls;
 #[path = "../it/websocket_ways.rs"]
 mod websocket_ways;
 #[path = "../it/websockets.rs"]
