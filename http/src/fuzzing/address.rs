@@ -1,7 +1,7 @@
-//! Base URLs and paths: what they become can be sent as it is.
+//! Base URLs, paths, and where redirects lead: what they become can be sent as it is.
 
 use super::local;
-use crate::site::Site;
+use crate::site::{Site, Target, quoted_url};
 use std::borrow::Cow;
 use url::Url;
 
@@ -13,6 +13,15 @@ pub fn address(data: &[u8]) {
     let site = Site::new(&local, Some(base));
     assert_eq!(crate::check_base_url(base).is_err(), site.error().is_some());
     let Ok(target) = site.target(&local, Cow::Owned(path.to_owned()), Some("a=b")) else { return };
+    check(&target);
+    // As a server might say it in `Location`.
+    let Ok(to) = target.url().join(&quoted_url(path)) else { return };
+    if let Ok(target) = Target::of_url(&local, &to) {
+        check(&target);
+    }
+}
+
+fn check(target: &Target) {
     let sent = target.path();
     assert!(sent.starts_with('/'), "{sent:?}");
     let is_safe = |byte: u8| byte.is_ascii_graphic();

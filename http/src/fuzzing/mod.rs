@@ -10,6 +10,7 @@ mod content;
 mod cookies;
 mod members;
 mod response;
+mod stream;
 
 pub use address::address;
 pub use body::body;
@@ -18,6 +19,7 @@ pub use content::content;
 pub use cookies::cookies;
 pub use members::members;
 pub use response::response;
+pub use stream::stream;
 
 use crate::{local::Local, options::SessionOptions, site::Target};
 use std::rc::Rc;
@@ -79,6 +81,9 @@ mod tests {
         "\n",
         "content-length: ",
         "transfer-encoding: chunked\r\n",
+        "transfer-encoding:",
+        "chunked",
+        ",",
         "connection: ",
         "close",
         "keep-alive",
@@ -190,6 +195,15 @@ mod tests {
         #[test]
         fn cookies_are_bounded_and_can_be_sent(data in pieces_of(COOKIES)) {
             cookies(&data);
+        }
+
+        #[test]
+        fn bodies_are_the_same_whether_they_are_streamed_or_come_whole(
+            data in prop::collection::vec(any::<u8>(), 0..200),
+            text in "..[ab|\\r\\n\u{e9}]{0,40}",
+        ) {
+            stream(&data);
+            stream(text.as_bytes());
         }
 
         #[test]

@@ -34,17 +34,23 @@ struct NoAnswer;
 
 /// Reads a response by the lean path, whole and in pieces, and by hyper.
 ///
-/// hyper is the more lenient one, so it must have read all that the lean path has.
+/// hyper is the more lenient one, so it must have read all that the lean path has; where it reads
+/// codings otherwise, it is given them as the lean path understands them.
 pub fn response(data: &[u8]) {
     let Some((whole, pieces)) = cut(data) else { return };
     for is_head in [false, true] {
-        let (at_once, is_ours_alone) = lean(&[whole], is_head);
+        let (at_once, heads) = lean(&[whole], is_head);
         let (in_pieces, _) = lean(&pieces, is_head);
         // Broken ones are found out sooner or later.
         assert_eq!(at_once.as_ref().ok(), in_pieces.as_ref().ok(), "as a whole, and in pieces");
-        if is_ours_alone {
-            continue;
+        let mut for_hyper = data.to_vec();
+        let mut rest = &mut for_hyper[1..];
+        for n_bytes in heads {
+            let (head, after) = rest.split_at_mut(n_bytes);
+            spell_out(head);
+            rest = after;
         }
+        let Some((_, pieces)) = cut(&for_hyper) else { return };
         let by_hyper = hyper(&pieces, is_head);
         match (&at_once, &by_hyper) {
             (Ok(ours), Ok((hypers, None))) => assert_eq!(ours, hypers, "by us, and by hyper"),
@@ -59,51 +65,86 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Whether hyper may read the body of such a head otherwise, and why it is not followed.
-fn is_ours_alone(head: &[u8]) -> bool {
-    // hyper refuses a coding in HTTP/1.0; the lean path reads to the end of the connection, as
-    // RFC 9112, section 6.1, has it.
-    if head.windows(8).any(|word| word == b"HTTP/1.0") {
-        return true;
+/// Writes a head's codings so that hyper reads them as the lean path does, in as many bytes.
+///
+/// hyper takes what follows the last comma of the last line for the coding, even if that is nothing
+/// or the line is no ASCII, where empty elements do not count (RFC 9110, section 5.6.1). And it
+/// refuses a coding in HTTP/1.0, where the lean path reads to the end of the connection, as RFC 9112,
+/// section 6.1, has it.
+fn spell_out(head: &mut [u8]) {
+    let is_http10 = head.trim_ascii_start().starts_with(b"HTTP/1.0");
+    let mut lines: Vec<_> = head.split_mut(|&byte| byte == b'\n').filter_map(Line::of).collect();
+    let is_coded = lines.iter().any(|line| line.is("transfer-encoding") && !line.is_empty());
+    for line in &mut lines {
+        if line.is("transfer-encoding") {
+            match is_http10 || line.is_empty() {
+                true => line.hide(),
+                false => line.end_in_an_element(),
+            }
+        } else if is_http10 && is_coded && line.is("content-length") {
+            // The coding beats it.
+            line.hide();
+        }
     }
-    // hyper takes what follows the last comma of the last line for the coding, even if that is
-    // nothing or the line is no ASCII; empty elements do not count (RFC 9110, section 5.6.1).
-    let mut codings = head.split(|&byte| byte == b'\n').filter_map(|line| {
-        let (name, value) = line.split_at_checked(line.iter().position(|&byte| byte == b':')?)?;
-        name.eq_ignore_ascii_case(b"transfer-encoding").then_some(&value[1..])
-    });
-    codings.next_back().is_some_and(|value| {
-        let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
-        last.trim_ascii().is_empty() || !value.is_ascii()
-    })
 }
 
-/// As the lean connection reads: a head, its interim ones skipped, then its body. Also whether the
-/// reading is its own.
-fn lean(pieces: &[&[u8]], is_head: bool) -> (Result<Answer, NoAnswer>, bool) {
+/// A header's line.
+struct Line<'h> {
+    name: &'h mut [u8],
+    value: &'h mut [u8],
+}
+
+impl Line<'_> {
+    fn of(line: &mut [u8]) -> Option<Line<'_>> {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let (name, value) = line.split_at_mut(colon);
+        Some(Line { name, value: &mut value[1..] })
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// Whether it is a list without an element.
+    fn is_empty(&self) -> bool {
+        self.value.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b',')
+    }
+
+    /// Makes it a header that says nothing.
+    fn hide(&mut self) {
+        self.name.fill(b'x');
+    }
+
+    /// Takes what follows its last element away, and lets the elements be of ASCII.
+    fn end_in_an_element(&mut self) {
+        let is_end = |byte: &&mut u8| byte.is_ascii_whitespace() || **byte == b',';
+        let commas = self.value.iter_mut().rev().take_while(is_end);
+        commas.filter(|byte| **byte == b',').for_each(|byte| *byte = b' ');
+        self.value.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'x');
+    }
+}
+
+/// As the lean connection reads: a head, its interim ones skipped, then its body. Also how long each
+/// head is.
+fn lean(pieces: &[&[u8]], is_head: bool) -> (Result<Answer, NoAnswer>, Vec<usize>) {
     let mut rest: VecDeque<&[u8]> = pieces.iter().copied().collect();
     let mut partial = Partial::default();
-    let mut n_interim = 0;
-    let mut is_ours = false;
+    let mut heads = vec![];
     let (head, mut body) = loop {
-        let Some(piece) = rest.pop_front() else { return (Err(NoAnswer), is_ours) };
-        let (n_taken, seen) = partial.read(piece, is_head, |head| {
-            is_ours |= is_ours_alone(head);
-        });
+        let Some(piece) = rest.pop_front() else { return (Err(NoAnswer), heads) };
+        let (n_taken, seen) = partial.read(piece, is_head, <[u8]>::len);
         if n_taken < piece.len() {
             rest.push_front(&piece[n_taken..]);
         }
-        match seen {
-            Err(_) => return (Err(NoAnswer), is_ours),
-            Ok(None) => {}
-            Ok(Some((head, ()))) if head.status >= 200 => break (head, Body::new(head.framing)),
-            Ok(Some((head, ()))) => {
-                assert_eq!(head.framing, Framing::Length(0), "an interim response has no body");
-                n_interim += 1;
-                if head.status == 101 || n_interim > INTERIM_MAX {
-                    return (Err(NoAnswer), is_ours);
-                }
-            }
+        let Ok(seen) = seen else { return (Err(NoAnswer), heads) };
+        let Some((head, n_bytes)) = seen else { continue };
+        heads.push(n_bytes);
+        if head.status >= 200 {
+            break (head, Body::new(head.framing));
+        }
+        assert_eq!(head.framing, Framing::Length(0), "an interim response has no body");
+        if head.status == 101 || heads.len() > INTERIM_MAX {
+            return (Err(NoAnswer), heads);
         }
     };
     let mut decoded = vec![];
@@ -111,14 +152,14 @@ fn lean(pieces: &[&[u8]], is_head: bool) -> (Result<Answer, NoAnswer>, bool) {
         let Some(piece) = rest.pop_front() else {
             match body.may_end_here() {
                 true => break,
-                false => return (Err(NoAnswer), is_ours),
+                false => return (Err(NoAnswer), heads),
             }
         };
         if body.decode(piece, &mut |data| decoded.extend_from_slice(data)).is_err() {
-            return (Err(NoAnswer), is_ours);
+            return (Err(NoAnswer), heads);
         }
     }
-    (Ok(Answer { status: head.status, body: decoded }), is_ours)
+    (Ok(Answer { status: head.status, body: decoded }), heads)
 }
 
 /// As hyper's connection reads the same bytes, and then the end of the connection: also what it
@@ -205,5 +246,49 @@ impl Write for Script {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(head: &str, spelt: &str) {
+        let mut bytes = head.as_bytes().to_vec();
+        spell_out(&mut bytes);
+        assert_eq!(String::from_utf8_lossy(&bytes), spelt);
+        // Both read the body, in pieces and at once.
+        for seed in 0..4 {
+            response(&[&[seed], head.as_bytes(), b"\r\n5\r\nhello\r\n0\r\n\r\n"].concat());
+        }
+    }
+
+    #[test]
+    fn codings_are_spelt_out_where_hyper_reads_them_otherwise_and_nowhere_else() {
+        let usual = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\ncontent-length: 9\r\n";
+        check(usual, usual);
+        let other = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n";
+        check(other, other);
+        check(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, ,\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked   \r\n",
+        );
+        check(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: ,\r\na: ,\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nxxxxxxxxxxxxxxxxx: ,\r\na: ,\r\n",
+        );
+        check(
+            "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n",
+            "HTTP/1.0 200 OK\r\nxxxxxxxxxxxxxxxxx: chunked\r\nxxxxxxxxxxxxxx: 2\r\n",
+        );
+        check(
+            "HTTP/1.0 200 OK\r\ntransfer-encoding:\r\ncontent-length: 2\r\n",
+            "HTTP/1.0 200 OK\r\nxxxxxxxxxxxxxxxxx:\r\ncontent-length: 2\r\n",
+        );
+        check(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: \u{e9}, chunked\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: xx, chunked\r\n",
+        );
     }
 }

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes of a body that were received and not yet given out.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     bytes: BytesMut,
     /// Bytes that are known to hold no line break.
     n_searched: usize,
@@ -13,16 +13,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Takes up to `n_max` bytes, lines or not.
-    pub(super) fn take(&mut self, n_max: usize) -> Option<Bytes> {
+    pub(crate) fn take(&mut self, n_max: usize) -> Option<Bytes> {
         self.skip();
         self.n_searched = 0;
         let n = self.bytes.len().min(n_max);
@@ -30,7 +30,7 @@ impl Lines {
     }
 
     /// The next line that is whole, without what ended it: LF, CR LF or CR.
-    pub(super) fn next(&mut self) -> Option<Bytes> {
+    pub(crate) fn next(&mut self) -> Option<Bytes> {
         self.skip();
         let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
         let Some(at) = self.bytes[self.n_searched..].iter().position(is_break) else {
@@ -43,7 +43,7 @@ impl Lines {
     }
 
     /// The next line that is whole, without the delimiter that ended it.
-    pub(super) fn next_before(&mut self, delimiter: &[u8]) -> Option<Bytes> {
+    pub(crate) fn next_before(&mut self, delimiter: &[u8]) -> Option<Bytes> {
         self.skip();
         let mut windows = self.bytes[self.n_searched..].windows(delimiter.len().max(1));
         match windows.position(|window| window == delimiter) {
@@ -57,7 +57,7 @@ impl Lines {
     }
 
     /// What is left when nothing more comes.
-    pub(super) fn finish(&mut self) -> Option<Bytes> {
+    pub(crate) fn finish(&mut self) -> Option<Bytes> {
         self.take(usize::MAX)
     }
 
@@ -78,7 +78,7 @@ impl Lines {
 }
 
 /// The lines of a whole body.
-pub(super) fn lines(mut body: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn lines(mut body: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         if body.is_empty() {
             return None;

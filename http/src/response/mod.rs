@@ -14,7 +14,13 @@ mod text;
 pub use catch::{CatchResponse, HttpFailure};
 pub use chunks::{Chunks, LineChunks, TextChunks, TextLines};
 pub(crate) use decode::{ACCEPTED_CODINGS, decode};
+#[cfg(any(test, fuzzing))]
+pub(crate) use decode::{Decoded, Decoder};
+#[cfg(any(test, fuzzing))]
+pub(crate) use lines::{Lines, lines};
 pub use links::Link;
 pub use members::Response;
 pub use rest::RestResponse;
 pub use stream::StreamResponse;
+#[cfg(any(test, fuzzing))]
+pub(crate) use text::{TextDecoder, text as text_of};

@@ -15,7 +15,7 @@ pub(super) fn charset(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Cow<'a, str> {
+pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Cow<'a, str> {
     let named = charset(headers).and_then(|label| Encoding::for_label(label.as_bytes()));
     if let Some(encoding) = named {
         return encoding.decode(body).0;
@@ -41,20 +41,20 @@ pub(super) fn guess(body: &[u8]) -> &'static Encoding {
 }
 
 /// Text from a body that comes in pieces.
-pub(super) struct TextDecoder {
+pub(crate) struct TextDecoder {
     decoder: Decoder,
     has_ended: bool,
 }
 
 impl TextDecoder {
     /// By the charset that the head names, else as UTF-8.
-    pub(super) fn of(headers: &HeaderMap) -> TextDecoder {
+    pub(crate) fn of(headers: &HeaderMap) -> TextDecoder {
         let named = charset(headers).and_then(|label| Encoding::for_label(label.as_bytes()));
         TextDecoder { decoder: named.unwrap_or(UTF_8).new_decoder(), has_ended: false }
     }
 
     /// The text of a piece, or what is left after the last one.
-    pub(super) fn decode(&mut self, piece: Option<&[u8]>) -> String {
+    pub(crate) fn decode(&mut self, piece: Option<&[u8]>) -> String {
         let is_last = piece.is_none();
         if self.has_ended {
             return String::new();
