@@ -184,10 +184,10 @@ impl Program {
             None => Line::command(),
         };
         let matches = cli::parse_command(command, args)?;
-        let complain = |error: clap::Error| cli::complain(error.to_string().trim());
-        let line = Line::from_arg_matches(&matches).map_err(complain)?;
+        let line = Line::from_arg_matches(&matches).map_err(|error| cli::complain_of(&error))?;
         if let Some(own) = &self.options {
-            self.environment = (own.read)(&matches, self.environment).map_err(complain)?;
+            self.environment =
+                (own.read)(&matches, self.environment).map_err(|error| cli::complain_of(&error))?;
         }
         self.select(&line).map_err(cli::complain)?;
         Ok(match self.listing(&line) {

@@ -1,7 +1,7 @@
 //! Flags from a file, as a program reads them.
 
 use hatchery_tests::programs::Program;
-use std::{env, fs, process};
+use std::{env, ffi::OsStr, fs, os::unix::ffi::OsStrExt, process};
 
 const SHOP: &str = env!("CARGO_BIN_EXE_shop-under-test");
 
@@ -44,6 +44,10 @@ fn a_file_that_is_wrong_or_missing_is_named_before_anything_starts() {
     let (code, _, stderr) = run("bad", "users = 0", &["--headless"]);
     assert_eq!(code, 2);
     assert!(stderr.contains("'0'") && stderr.contains("toml: users"), "{stderr}");
+    let (code, _, stderr) = run("unclosed", "users = 1\nhost = [\n", &["--headless"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("line 2, column 9: unclosed array"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
     let finished = Program::start(SHOP, &["--config", "/nowhere/at/all.toml"]).finish();
     assert_eq!(finished.code(), 2);
     assert!(finished.stderr.contains("/nowhere/at/all.toml"), "{}", finished.stderr);
@@ -68,5 +72,10 @@ fn the_folders_own_file_is_found_and_variables_go_before_it() {
     assert!(stderr.contains("Ramping to 3 users at a rate of 7.00"), "{stderr}");
     let stderr = run(&[("LOCUST_USERS", "2"), ("HATCHERY_STEP_LOAD", "no")]);
     assert!(stderr.contains("--step-time") && stderr.contains("--step-load"), "{stderr}");
+    let mut command = process::Command::new(SHOP);
+    let output =
+        command.arg("--headless").env("HATCHERY_USERS", OsStr::from_bytes(b"\xff3")).output();
+    let stderr = String::from_utf8_lossy(&output.expect("it can be run").stderr).into_owned();
+    assert!(stderr.contains("--users") && stderr.contains("(from HATCHERY_USERS)"), "{stderr}");
     fs::remove_dir_all(&folder).expect("it was made above");
 }

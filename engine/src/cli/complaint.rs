@@ -14,7 +14,7 @@ use std::{
 /// printed instead, help or a complaint, comes back as the exit code of having printed it.
 pub(crate) fn parse<P: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
     let matches = parse_command(P::command(), args)?;
-    P::from_arg_matches(&matches).map_err(|error| complain(one_line(&error.to_string())))
+    P::from_arg_matches(&matches).map_err(|error| complain_of(&error))
 }
 
 /// The same for a command to which flags were added.
@@ -79,6 +79,11 @@ fn printed(result: io::Result<()>) -> ExitCode {
         }
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Says what is wrong with the arguments.
+pub(crate) fn complain_of(error: &clap::Error) -> ExitCode {
+    complain(one_line(&error.to_string()))
 }
 
 /// Says what is wrong, in one line.

@@ -11,7 +11,7 @@ mod readme;
 mod settings;
 mod suggest;
 
-pub(crate) use complaint::{complain, parse, parse_command, print};
+pub(crate) use complaint::{complain, complain_of, parse, parse_command, print};
 pub(crate) use flags::{Cores, RunFlags};
 pub(crate) use launch::{Launch, configure, launch};
 pub(crate) use listing::{classes as list_classes, ratios, ratios_json};

@@ -43,9 +43,21 @@ pub(crate) fn settle(command: &Command, args: Vec<OsString>) -> Result<Settled, 
         Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => String::new(),
         text => text.map_err(|error| format!("read the settings in {path}: {error}"))?,
     };
-    let table = text.parse::<Table>().map_err(|error| format!("read {path}: {error}"))?;
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let table =
+        text.parse::<Table>().map_err(|error| format!("read {path}: {}", place(&text, &error)))?;
+    // What is no Unicode is refused by its flag, and not overlooked.
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     merge(command, &typed, args, path, &table, variable)
+}
+
+/// An error of TOML and its place, in one line.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let (row, column) = (before.matches('\n').count() + 1, line.chars().count() + 1);
+    format!("line {row}, column {column}: {message}")
 }
 
 fn has(command: &Command, id: &str) -> bool {
@@ -79,7 +91,9 @@ fn merge(
         let Some((values, origin)) = lookup(arg, path, table, &variable)? else { continue };
         match arg.get_action() {
             ArgAction::SetTrue => {
-                if truth(&values[0]).ok_or_else(|| format!("{origin} must be true or false"))? {
+                let value = &values[0];
+                let refuse = || format!("{origin} is '{value}', and must be true or false");
+                if truth(value).ok_or_else(refuse)? {
                     settings.push(OsString::from(format!("--{flag}")));
                 }
             }
@@ -223,7 +237,7 @@ mod tests {
         let error = settled("shop", "spawnrate = 1", &[]).expect_err("no such flag");
         assert!(error.contains("did you mean 'spawn-rate'?"), "{error}");
         let error = settled("shop", "", &[("HATCHERY_HEADLESS", "maybe")]).expect_err("no truth");
-        assert!(error.starts_with("HATCHERY_HEADLESS"), "{error}");
+        assert_eq!(error, "HATCHERY_HEADLESS is 'maybe', and must be true or false");
         let error = settled("shop", "users = {}", &[]).expect_err("no number");
         assert!(error.contains("hatchery.toml: users"), "{error}");
     }
