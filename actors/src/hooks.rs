@@ -7,7 +7,7 @@
 use crate::{error::Error, exit_codes::ProcessExitCode, runner::Control};
 use hatchery_core::{
     events::{EventHook, OwnHooks, Parcel},
-    shard::Common,
+    shard::{Common, panic_text},
     stats::Snapshot,
 };
 use std::{
@@ -100,9 +100,7 @@ impl ControlEvents {
         for listen in listeners {
             let listened = panic::catch_unwind(AssertUnwindSafe(|| listen(&mut hooks)));
             listened.map_err(|panic| {
-                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                Error::listener("init", format!("panicked: {}", text.unwrap_or_default()))
+                Error::listener("init", format!("panicked: {}", panic_text(&*panic)))
             })?;
         }
         Ok(hooks)

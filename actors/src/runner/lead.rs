@@ -9,12 +9,13 @@ use crate::{
     error::Error,
     shape::{LoadTestShape, TICK_INTERVAL, Tick},
 };
+use hatchery_core::shard::panic_text;
 use std::{
     panic::{self, AssertUnwindSafe},
     time::Duration,
 };
 use tokio::time::{self, Instant};
-use tracing::{error, warn};
+use tracing::warn;
 
 impl From<Tick> for Goal {
     fn from(Tick { user_count, hatch_rate, classes }: Tick) -> Goal {
@@ -29,8 +30,9 @@ impl Control {
     /// ticks wait for ramps to be complete.
     ///
     /// # Errors
-    /// Those of [`Control::start`], for what the shape asks; the test is stopped then. A shape that
-    /// panics ends the test too, as [`Status::stop_test_error`](super::Status::stop_test_error) says.
+    /// Those of [`Control::start`], for what the shape asks first. A shape that panics, or asks for
+    /// what there is not while the test is under way, ends the test, as
+    /// [`Status::stop_test_error`](super::Status::stop_test_error) says.
     pub async fn start_shape(&self, shape: &mut dyn LoadTestShape) -> Result<(), Error> {
         self.lead(shape, None).await
     }
@@ -50,9 +52,8 @@ impl Control {
         self.head_for(tick.clone().into(), false).await?;
         let leader = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = leader.lead(&mut *shape, Some(tick)).await {
-                error!("the load test shape stops the test: {error}");
-            }
+            // Errors are only those of a first tick, which was taken above.
+            let _ = leader.lead(&mut *shape, Some(tick)).await;
         });
         if wait {
             // It fails if the runner has quit.
@@ -85,8 +86,14 @@ impl Control {
                 continue;
             }
             if let Err(error) = self.head_for(tick.clone().into(), false).await {
+                if last.is_none() && !error.is_stopped() {
+                    return Err(error);
+                }
+                if !error.is_stopped() {
+                    self.fail_shape(error.to_string());
+                }
                 self.stop().await;
-                return if error.is_stopped() { Ok(()) } else { Err(error) };
+                return Ok(());
             }
             last = Some(tick);
         }
@@ -97,12 +104,13 @@ impl Control {
         let user_count = self.user_count();
         let asked = panic::catch_unwind(AssertUnwindSafe(|| shape.tick(run_time, user_count)));
         asked.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-            self.actors
-                .runner
-                .do_send(ToRunner::ShapeFailed { error: format!("panicked: {text}") });
+            self.fail_shape(format!("panicked: {}", panic_text(&*panic)));
             None
         })
+    }
+
+    /// Ends the test for what its shape did.
+    fn fail_shape(&self, error: String) {
+        self.actors.runner.do_send(ToRunner::ShapeFailed { error });
     }
 }

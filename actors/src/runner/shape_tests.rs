@@ -107,6 +107,28 @@ fn a_shape_that_panics_ends_the_test_with_its_words() {
 }
 
 #[test]
+fn a_shape_that_asks_for_what_there_is_not_ends_the_test_and_leaves_its_numbers() {
+    let ask = |run_time: Duration, _: u32| {
+        let classes = (run_time >= SECOND).then(|| vec!["C".to_owned()]);
+        Some(Tick { classes, ..Tick::new(2, f64::INFINITY) })
+    };
+    on_paused_time(|| async {
+        let (control, _) = launch(1, plan(None), Script::default()).await;
+        control.start_shape(&mut ask.clone()).await.unwrap();
+        assert_eq!(control.state(), State::Stopped);
+        assert_eq!(control.stats().await.unwrap().n_requests(), 2);
+        let error = control.status().borrow().stop_test_error.clone();
+        assert_eq!(error.as_deref(), Some("no user class 'C': there are A, B"));
+
+        // Where it begins with that, there is no test.
+        let (control, _) = launch(1, plan(None), Script::default()).await;
+        let mut ask = move |_: Duration, n_users: u32| ask(SECOND, n_users);
+        assert!(control.start_shape(&mut ask).await.unwrap_err().is_usage());
+        assert_eq!(control.state(), State::Ready);
+    });
+}
+
+#[test]
 fn whatever_stops_the_test_ends_its_shape() {
     on_paused_time(|| async {
         let (control, _) = launch(1, plan(None), Script::default()).await;

@@ -12,8 +12,7 @@ mod stopwatch;
 mod tasks;
 mod ticket;
 
-pub use handle::ShardHandle;
-pub(crate) use handle::panic_text;
+pub use handle::{ShardHandle, panic_text};
 pub(crate) use inbox::InboxSender;
 pub use local::{Shard, TimedOut};
 pub use outbox::Outbox;
