@@ -9,13 +9,6 @@ use hatchery_core::{
 };
 use tokio::sync::oneshot;
 
-/// Different exceptions kept; texts that differ each time would fill the memory otherwise. What
-/// comes later is counted as [`OTHER_EXCEPTIONS`].
-const EXCEPTIONS_MAX: usize = 1_000;
-
-/// The text that stands for the exceptions beyond [`EXCEPTIONS_MAX`].
-const OTHER_EXCEPTIONS: &str = "(other exceptions: too many different texts)";
-
 /// Something that is done with the statistics where they are, without a copy.
 pub(crate) type Look = Box<dyn FnOnce(&Snapshot) + Send>;
 
@@ -42,7 +35,6 @@ impl Message for ToStats {
 /// Keeps the merged statistics of the run.
 pub(crate) struct StatsActor {
     snapshot: Snapshot,
-    n_exceptions: usize,
     class_names: Vec<String>,
     supervisors: Vec<Addr<CoreSupervisor>>,
 }
@@ -53,7 +45,7 @@ impl StatsActor {
         supervisors: Vec<Addr<CoreSupervisor>>,
     ) -> StatsActor {
         let snapshot = Snapshot::new(unix_now_ns());
-        StatsActor { snapshot, n_exceptions: 0, class_names, supervisors }
+        StatsActor { snapshot, class_names, supervisors }
     }
 
     fn absorb(&mut self, mut delta: Box<Delta>) {
@@ -64,12 +56,8 @@ impl StatsActor {
 
     fn add_exception(&mut self, exception: ExceptionReport) {
         let class = self.class_names.get(exception.class).cloned().unwrap_or_default();
-        let (message, trace) = match self.n_exceptions {
-            n if n < EXCEPTIONS_MAX => (exception.message, exception.trace),
-            _ => (OTHER_EXCEPTIONS.to_owned(), String::new()),
-        };
-        self.snapshot.add_exception(ExceptionStats { n: exception.n, class, message, trace });
-        self.n_exceptions = self.snapshot.exceptions().count();
+        let ExceptionReport { n, message, trace, .. } = exception;
+        self.snapshot.add_exception(ExceptionStats { n, class, message, trace });
     }
 }
 
@@ -85,10 +73,7 @@ impl Handler<ToStats> for StatsActor {
             ToStats::Absorb(delta) => self.absorb(delta),
             ToStats::Exception(exception) => self.add_exception(*exception),
             ToStats::Forget { shard } => self.snapshot.forget_names(shard),
-            ToStats::Reset { epoch } => {
-                self.snapshot.reset(epoch, unix_now_ns());
-                self.n_exceptions = 0;
-            }
+            ToStats::Reset { epoch } => self.snapshot.reset(epoch, unix_now_ns()),
             ToStats::Look(look) => look(&self.snapshot),
             ToStats::Copy { reply } => {
                 let mut copy = Snapshot::new(self.snapshot.start_unix_ns);

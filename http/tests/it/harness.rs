@@ -163,7 +163,7 @@ impl Book {
         for delta in &self.deltas {
             recorded.n_abandoned += delta.n_abandoned;
             for error in &delta.errors {
-                *errors.entry(error.failure.to_string()).or_default() += error.n;
+                *errors.entry(error.failure.to_string()).or_default() += error.stats.n;
             }
             for entry in &delta.entries {
                 let key = &self.keys[&entry.id];

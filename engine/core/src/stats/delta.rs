@@ -1,6 +1,6 @@
 //! What a shard hands to the control plane, once a second and at the end.
 
-use super::{failure::Failure, interval::Interval, names::EntryId};
+use super::{failure::Failure, faults::ErrorStats, interval::Interval, names::EntryId};
 
 /// Identity of an entry: Locust's (name, method).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,12 +27,8 @@ pub struct ErrorDelta {
     pub id: EntryId,
     /// The reason.
     pub failure: Failure,
-    /// How often.
-    pub n: u64,
-    /// Unix time of the first and the last occurrence, in nanoseconds.
-    pub first_unix_ns: u64,
-    /// See `first_unix_ns`.
-    pub last_unix_ns: u64,
+    /// How often, and when.
+    pub stats: ErrorStats,
 }
 
 /// Everything one shard recorded within one second of the calendar.

@@ -7,6 +7,19 @@ use super::{
 };
 use std::collections::{BTreeMap, HashMap};
 
+/// Rows of the error table. Texts that differ each time (an id, an address) would fill the memory
+/// of a long run; those that come later are counted as [`OTHER_ERRORS`] of their entry.
+const ERRORS_MAX: usize = 10_000;
+
+/// The text that stands for the failures beyond a limit.
+pub(super) const OTHER_ERRORS: &str = "(other errors: too many different texts)";
+
+/// Rows of the exceptions table, of which each has a backtrace; as with the errors.
+const EXCEPTIONS_MAX: usize = 1_000;
+
+/// The text that stands for the exceptions beyond [`EXCEPTIONS_MAX`].
+const OTHER_EXCEPTIONS: &str = "(other exceptions: too many different texts)";
+
 /// One row of the error table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorStats {
@@ -42,12 +55,13 @@ pub(super) struct Faults {
 impl Faults {
     /// Counts what a shard saw of one failure.
     pub(super) fn add_error(&mut self, key: &EntryKey, delta: ErrorDelta) {
-        let ErrorDelta { failure, n, first_unix_ns, last_unix_ns, .. } = delta;
-        let row = ErrorStats { n, first_unix_ns, last_unix_ns };
-        self.merge_error((key.clone(), failure), &row);
+        self.merge_error((key.clone(), delta.failure), &delta.stats);
     }
 
-    fn merge_error(&mut self, key: (EntryKey, Failure), theirs: &ErrorStats) {
+    fn merge_error(&mut self, mut key: (EntryKey, Failure), theirs: &ErrorStats) {
+        if self.errors.len() >= ERRORS_MAX && !self.errors.contains_key(&key) {
+            key.1 = Failure::new(OTHER_ERRORS);
+        }
         let ours = self.errors.entry(key).or_insert(ErrorStats { n: 0, ..theirs.clone() });
         ours.n += theirs.n;
         ours.first_unix_ns = ours.first_unix_ns.min(theirs.first_unix_ns);
@@ -55,9 +69,13 @@ impl Faults {
     }
 
     /// Counts an error or a panic of a task.
-    pub(super) fn add_exception(&mut self, exception: ExceptionStats) {
-        let key = format!("{}\n{}", exception.message, exception.trace);
+    pub(super) fn add_exception(&mut self, mut exception: ExceptionStats) {
+        let mut key = format!("{}\n{}", exception.message, exception.trace);
         let n = exception.n;
+        if self.exceptions.len() >= EXCEPTIONS_MAX && !self.exceptions.contains_key(&key) {
+            (exception.message, exception.trace) = (OTHER_EXCEPTIONS.to_owned(), String::new());
+            key = OTHER_EXCEPTIONS.to_owned();
+        }
         self.exceptions.entry(key).or_insert(ExceptionStats { n: 0, ..exception }).n += n;
     }
 
@@ -97,10 +115,34 @@ mod tests {
             let mut shard = Faults::default();
             let failure = Failure::new("bad");
             let id = EntryId(0);
-            shard.add_error(&key, ErrorDelta { id, failure, n, first_unix_ns, last_unix_ns });
+            let stats = ErrorStats { n, first_unix_ns, last_unix_ns };
+            shard.add_error(&key, ErrorDelta { id, failure, stats });
             all.merge(&shard);
         }
         let expected = ErrorStats { n: 5, first_unix_ns: 10, last_unix_ns: 90 };
         assert_eq!(all.errors(), [(&key, &Failure::new("bad"), &expected)]);
+    }
+
+    #[test]
+    fn endless_different_texts_do_not_fill_the_memory_and_are_all_counted() {
+        let key = EntryKey { method: "GET".into(), name: "/".into() };
+        let mut faults = Faults::default();
+        let n_texts = ERRORS_MAX + 500;
+        for i in (0..n_texts).chain(0..10) {
+            let failure = Failure::new(format!("no item {i}"));
+            let id = EntryId(0);
+            let stats = ErrorStats { n: 1, first_unix_ns: 1, last_unix_ns: 2 };
+            faults.add_error(&key, ErrorDelta { id, failure, stats });
+            let (message, trace, class) = (format!("no {i}"), String::new(), String::new());
+            faults.add_exception(ExceptionStats { n: 1, class, message, trace });
+        }
+        let errors = faults.errors();
+        assert_eq!(errors.len(), ERRORS_MAX + 1);
+        let n_of = |text: &str| errors.iter().find(|row| row.1.as_str() == text).map(|row| row.2.n);
+        // Those that are known stay what they are.
+        assert_eq!((n_of(OTHER_ERRORS), n_of("no item 3")), (Some(500), Some(2)));
+        assert_eq!(faults.exceptions().count(), EXCEPTIONS_MAX + 1);
+        let n_exceptions: u64 = faults.exceptions().map(|row| row.n).sum();
+        assert_eq!(n_exceptions, n_texts as u64 + 10);
     }
 }

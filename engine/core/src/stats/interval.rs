@@ -17,8 +17,9 @@ pub struct Interval {
     pub n_failures: u64,
     /// Requests that were counted but not timed.
     pub n_untimed: u64,
-    /// Sum of the response times, in nanoseconds, from which the average is made.
-    pub latency_ns_sum: u64,
+    /// Sum of the response times, in nanoseconds, from which the average is made. Wide, because a
+    /// million requests under way make a million seconds of it each second.
+    pub latency_ns_sum: u128,
     /// Shortest response time in nanoseconds; `u64::MAX` before the first.
     pub latency_ns_min: u64,
     /// Longest response time in nanoseconds.
@@ -61,7 +62,7 @@ impl Interval {
     pub(crate) fn add(&mut self, latency_ns: u64, bytes: u64, status: u16, failed: bool) {
         self.n_requests += 1;
         self.n_failures += u64::from(failed);
-        self.latency_ns_sum += latency_ns;
+        self.latency_ns_sum += u128::from(latency_ns);
         self.latency_ns_min = self.latency_ns_min.min(latency_ns);
         self.latency_ns_max = self.latency_ns_max.max(latency_ns);
         self.bytes_sum += bytes;

@@ -6,6 +6,7 @@
 use super::{
     delta::{Delta, EntryDelta, EntryKey, ErrorDelta},
     failure::Failure,
+    faults::{ErrorStats, OTHER_ERRORS},
     interval::Interval,
     names::{EntryId, Names},
     phases::Phases,
@@ -32,9 +33,6 @@ pub struct Sample<'a> {
 /// fill the memory otherwise. What comes later is counted as [`OTHER_ERRORS`].
 const ERRORS_MAX: usize = 1_000;
 
-/// The text that stands for the failures beyond [`ERRORS_MAX`].
-const OTHER_ERRORS: &str = "(other errors: too many different texts)";
-
 /// Records samples and cuts them into deltas of one calendar second.
 pub struct Recorder {
     shard: usize,
@@ -43,7 +41,7 @@ pub struct Recorder {
     open: Vec<Option<Interval>>,
     /// The entries that are open, in order of their first sample.
     active: Vec<EntryId>,
-    errors: FxHashMap<(EntryId, Failure), ErrorDelta>,
+    errors: FxHashMap<(EntryId, Failure), ErrorStats>,
     n_abandoned: u64,
     epoch: u32,
     /// The end of the second being recorded, in Unix nanoseconds.
@@ -128,20 +126,12 @@ impl Recorder {
     }
 
     fn count_error(&mut self, id: EntryId, failure: &Failure, unix_ns: u64) {
-        let full = self.errors.len() >= ERRORS_MAX;
-        let key = (id, failure.clone());
-        let key = match full && !self.errors.contains_key(&key) {
-            true => (id, Failure::new(OTHER_ERRORS)),
-            false => key,
-        };
-        let failure = key.1.clone();
-        let error = self.errors.entry(key).or_insert_with(|| ErrorDelta {
-            id,
-            failure,
-            n: 0,
-            first_unix_ns: unix_ns,
-            last_unix_ns: unix_ns,
-        });
+        let mut key = (id, failure.clone());
+        if self.errors.len() >= ERRORS_MAX && !self.errors.contains_key(&key) {
+            key.1 = Failure::new(OTHER_ERRORS);
+        }
+        let new = ErrorStats { n: 0, first_unix_ns: unix_ns, last_unix_ns: unix_ns };
+        let error = self.errors.entry(key).or_insert(new);
         error.n += 1;
         error.last_unix_ns = unix_ns;
     }
@@ -162,7 +152,8 @@ impl Recorder {
             let interval = self.open[id.0 as usize].take().expect("active entries are open");
             delta.entries.push(EntryDelta { id, interval });
         }
-        delta.errors.extend(self.errors.drain().map(|(_, error)| error));
+        let errors = self.errors.drain();
+        delta.errors.extend(errors.map(|((id, failure), stats)| ErrorDelta { id, failure, stats }));
         self.done.push(delta);
     }
 
@@ -242,7 +233,7 @@ mod tests {
         }
         let errors: Vec<_> =
             recorder.collect().into_iter().flat_map(|delta| delta.errors).collect();
-        let mut counts: Vec<_> = errors.iter().map(|e| (e.failure.as_str(), e.n)).collect();
+        let mut counts: Vec<_> = errors.iter().map(|e| (e.failure.as_str(), e.stats.n)).collect();
         counts.sort_unstable();
         assert_eq!(counts, [("a", 2), ("b", 1)]);
     }
@@ -258,7 +249,7 @@ mod tests {
         let errors: Vec<_> =
             recorder.collect().into_iter().flat_map(|delta| delta.errors).collect();
         assert_eq!(errors.len(), ERRORS_MAX + 1);
-        assert_eq!(errors.iter().map(|error| error.n).sum::<u64>(), 3 * ERRORS_MAX as u64);
+        assert_eq!(errors.iter().map(|error| error.stats.n).sum::<u64>(), 3 * ERRORS_MAX as u64);
     }
 
     #[test]
