@@ -11,6 +11,7 @@ mod route;
 mod shared;
 mod tls;
 mod tls_config;
+mod tls_files;
 mod tls_session;
 mod tunnel;
 mod upgrade;
