@@ -18,8 +18,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Routes with connections or users; beyond, those without are forgotten.
-const LANES_MAX: usize = 1024;
+/// Routes with connections; beyond, those with idle ones alone are forgotten, which closes them.
+const LANES_MAX: usize = 256;
 
 /// The shared connections of a core.
 #[derive(Debug)]
@@ -102,8 +102,9 @@ pub(crate) struct Slot {
 }
 
 impl Lane {
+    /// Whether a user has one of its connections, or waits for one.
     fn is_in_use(&self) -> bool {
-        self.n_open.get() > 0 || !self.waiting.borrow().is_empty()
+        self.n_open.get() > self.idle.borrow().len() || !self.waiting.borrow().is_empty()
     }
 
     /// An idle connection, if nobody is before us.

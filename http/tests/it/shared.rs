@@ -1,14 +1,19 @@
 //! Connections that the users of a core share.
 
-use crate::harness::{LEAN, Server, answer, on_shard};
+use crate::harness::{LEAN, Server, answer, on_shard, read_request};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hatchery_core::shard::Shard;
 use hatchery_http::{HttpError, HttpSession, PoolChoice, SessionOptions};
 use std::{
     cell::Cell,
     future::{Future, IntoFuture, poll_fn},
+    io::{BufReader, Write},
     pin::Pin,
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -156,6 +161,47 @@ fn a_connection_that_cannot_be_made_leaves_its_place_to_the_next() {
         }
     });
     recorded.check(&["GET / 4/4"], &["ConnectionRefused: Connection refused (os error 111)"]);
+}
+
+/// Each of more origins than are kept has a connection of its own at the same server.
+#[test]
+fn idle_connections_to_many_origins_are_not_kept_for_ever() {
+    const N_ORIGINS: usize = 300;
+    const KEPT_MAX: i64 = 256;
+    let n_open = Arc::new(AtomicI64::new(0));
+    let counted = Arc::clone(&n_open);
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    std::thread::spawn(move || {
+        for (i, stream) in listener.incoming().flatten().enumerate() {
+            let counted = Arc::clone(&counted);
+            std::thread::spawn(move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut reader = BufReader::new(stream);
+                while read_request(i, &mut reader).is_some() {
+                    reader.get_mut().write_all(&answer("200 OK", "", "fine")).expect("open");
+                }
+                counted.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    let recorded = on_shard(move |shard| {
+        let n_open = Arc::clone(&n_open);
+        async move {
+            let client = user(&shard, "http://127.0.0.1", 1);
+            for i in 0..N_ORIGINS {
+                let url = format!("http://127.0.{}.{}:{port}/", i / 200, i % 200 + 1);
+                assert_eq!(client.get(url).name("/").await.text(), "fine");
+            }
+            let deadline_ns = shard.now_ns() + 10_000_000_000;
+            while n_open.load(Ordering::SeqCst) > KEPT_MAX {
+                assert!(shard.now_ns() < deadline_ns, "{n_open:?} are open");
+                shard.sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(client.get(format!("http://127.0.1.100:{port}/")).await.text(), "fine");
+        }
+    });
+    assert_eq!(recorded.entries[0].2, N_ORIGINS as u64 + 1);
 }
 
 #[test]
