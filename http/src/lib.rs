@@ -49,3 +49,4 @@ mod lean;
 mod local;
 pub mod server;
 mod site;
+mod whole;

@@ -2,14 +2,15 @@
 
 mod upload;
 
-use super::{Head, HeadBody, RESERVED_BYTES_MAX, Rest, wire::Transport};
+use super::{Head, HeadBody, Rest, wire::Transport};
 use crate::{
     error::{HttpError, Phase},
     lean::{self, Body, Malformed, Partial},
     local::Local,
     request::Deadline,
+    whole::Whole,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::{
     fmt,
     future::poll_fn,
@@ -176,13 +177,19 @@ impl LeanConnection {
         limit: u64,
         deadline: &mut Deadline,
     ) -> Result<Bytes, HttpError> {
-        let mut collected = Collected::new(&self.local);
-        while !self.read_body(head, &mut collected, deadline).await? {
-            if collected.bytes.len() as u64 > limit {
-                return Err(HttpError::body_too_large(limit));
+        let mut whole = Whole::new(limit);
+        loop {
+            let mut take = |local: &Local, data: &[u8], left: Option<u64>| {
+                // Chunks do not say what is left.
+                let n_left = left.map_or(1, |left| left - data.len() as u64);
+                whole.copy(data, n_left, |data| local.keep_bytes(data));
+            };
+            let is_end = self.read_body(head, &mut take, deadline).await?;
+            whole.check()?;
+            if is_end {
+                return Ok(whole.finish());
             }
         }
-        Ok(collected.finish())
     }
 
     /// Reads a response's body as it comes; `None` at its end.
@@ -191,11 +198,14 @@ impl LeanConnection {
         head: &mut Head,
         deadline: &mut Deadline,
     ) -> Result<Option<Bytes>, HttpError> {
-        let mut collected = Collected::new(&self.local);
+        let mut piece = Whole::new(u64::MAX);
         loop {
-            let is_end = self.read_body(head, &mut collected, deadline).await?;
-            if collected.n_pieces > 0 {
-                return Ok(Some(collected.finish()));
+            let mut take = |local: &Local, data: &[u8], _| {
+                piece.copy(data, 0, |data| local.keep_bytes(data));
+            };
+            let is_end = self.read_body(head, &mut take, deadline).await?;
+            if !piece.is_empty() {
+                return Ok(Some(piece.finish()));
             }
             if is_end {
                 return Ok(None);
@@ -203,11 +213,12 @@ impl LeanConnection {
         }
     }
 
-    /// Reads some of the body; true at its end.
+    /// Reads some of the body, and shows it to `take` with what was left of it before, if that is
+    /// known; true at its end.
     async fn read_body(
         &mut self,
         head: &mut Head,
-        collected: &mut Collected,
+        take: &mut impl FnMut(&Local, &[u8], Option<u64>),
         deadline: &mut Deadline,
     ) -> Result<bool, HttpError> {
         let HeadBody::Lean { body, keep_alive } = &mut head.body else {
@@ -220,7 +231,7 @@ impl LeanConnection {
                 {
                     return Poll::Ready(Err(error));
                 }
-                match self.poll_body(cx, body, collected) {
+                match self.poll_body(cx, body, take) {
                     Poll::Ready(read) => Poll::Ready(Ok(read)),
                     Poll::Pending => deadline.poll(cx, self.n_read, 0, Phase::Reading).map(Err),
                 }
@@ -246,50 +257,17 @@ impl LeanConnection {
         &mut self,
         cx: &mut Context<'_>,
         body: &mut Body,
-        collected: &mut Collected,
+        take: &mut impl FnMut(&Local, &[u8], Option<u64>),
     ) -> Poll<io::Result<Option<Result<(), Malformed>>>> {
-        let LeanConnection { transport, n_read, n_steps, .. } = self;
+        let LeanConnection { local, transport, n_read, n_steps, .. } = self;
         transport.poll_read_with(cx, |bytes| {
             *n_steps += 1;
-            let left = if let Body::Length(left) = body { *left } else { 0 };
-            let decoded = body.decode(bytes, &mut |data| collected.push(data, left));
+            let left = if let Body::Length(left) = body { Some(*left) } else { None };
+            let decoded = body.decode(bytes, &mut |data| take(local, data, left));
             let n_bytes = *decoded.as_ref().unwrap_or(&bytes.len());
             *n_read += n_bytes as u64;
             (n_bytes, decoded.map(drop))
         })
-    }
-}
-
-/// A body as it comes in.
-struct Collected {
-    local: Rc<Local>,
-    /// All of it, if it came in one piece.
-    whole: Option<Bytes>,
-    bytes: BytesMut,
-    n_pieces: usize,
-}
-
-impl Collected {
-    fn new(local: &Rc<Local>) -> Collected {
-        let local = Rc::clone(local);
-        Collected { local, whole: None, bytes: BytesMut::new(), n_pieces: 0 }
-    }
-
-    /// Takes a piece; `left` is what its length says is left, this piece included.
-    fn push(&mut self, data: &[u8], left: u64) {
-        self.n_pieces += 1;
-        if self.n_pieces == 1 && data.len() as u64 == left {
-            self.whole = Some(self.local.keep_bytes(data));
-            return;
-        }
-        if self.bytes.is_empty() {
-            self.bytes.reserve(left.min(RESERVED_BYTES_MAX) as usize);
-        }
-        self.bytes.extend_from_slice(data);
-    }
-
-    fn finish(self) -> Bytes {
-        self.whole.unwrap_or_else(|| self.bytes.freeze())
     }
 }
 

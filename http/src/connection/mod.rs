@@ -34,9 +34,6 @@ pub(crate) use tls_session::SessionTls;
 pub(crate) use upgrade::upgrade;
 pub(crate) use wire::{Transport, Wire};
 
-/// What is reserved ahead for a body, whatever its head promises.
-pub(crate) const RESERVED_BYTES_MAX: u64 = 4 << 20;
-
 /// A connection to one origin: the one place that knows which implementations there are.
 #[derive(Debug)]
 pub(crate) enum Connection {

@@ -1,6 +1,6 @@
-//! The body of a request, as hyper takes it.
+//! The body of a request: how long it is, and as hyper takes it.
 
-use super::body_stream::Upload;
+use super::{body_stream::Upload, follow::Hop, parts::Parts};
 use crate::{connection::Wire, error::HttpError};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -30,18 +30,34 @@ pub(crate) struct Streamed {
     pub(crate) wire: Option<Wire>,
 }
 
-impl ReqBody {
-    pub(super) fn streamed(upload: Upload) -> ReqBody {
-        ReqBody::Stream(Box::new(Streamed { upload, wire: None }))
-    }
+/// How long a request's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    /// There is none.
+    None,
+    Known(u64),
+    /// Known when it has been sent.
+    Unknown,
 }
 
-impl From<Option<Bytes>> for ReqBody {
-    fn from(bytes: Option<Bytes>) -> ReqBody {
-        match bytes {
-            Some(bytes) if !bytes.is_empty() => ReqBody::Full(bytes),
-            _ => ReqBody::Empty,
+impl Hop {
+    pub(super) fn body_length(&self, parts: &Parts) -> BodyLength {
+        match (self.stream(parts), &self.body) {
+            (Some(stream), _) => stream.n_bytes().map_or(BodyLength::Unknown, BodyLength::Known),
+            (None, Some(body)) if !body.is_empty() => BodyLength::Known(body.len() as u64),
+            (None, _) => BodyLength::None,
         }
+    }
+
+    /// Begins to send its body.
+    pub(super) fn open_body(&self, parts: &Parts) -> Result<ReqBody, HttpError> {
+        Ok(match (self.stream(parts), &self.body) {
+            (Some(stream), _) => {
+                ReqBody::Stream(Box::new(Streamed { upload: stream.open()?, wire: None }))
+            }
+            (None, Some(body)) if !body.is_empty() => ReqBody::Full(body.clone()),
+            (None, _) => ReqBody::Empty,
+        })
     }
 }
 

@@ -1,22 +1,29 @@
 //! One request and its response on one connection.
 
 use super::{
-    body::ReqBody, body_stream::BodyStream, deadline::Deadline, follow::Hop, http2::http2_request,
-    parts::Parts, prepared::PreparedRequest, write::write,
+    body::{BodyLength, ReqBody},
+    body_stream::BodyStream,
+    deadline::Deadline,
+    follow::Hop,
+    http2::http2_request,
+    parts::Parts,
+    prepared::PreparedRequest,
+    write::write,
 };
 use crate::{
-    connection::{Connection, Head, Lease, RESERVED_BYTES_MAX, obtain, renew},
+    connection::{Connection, Head, Lease, obtain, renew},
     error::HttpError,
     response::{ACCEPTED_CODINGS, decode},
     session::Inner,
     site::{AGENT, Proxy},
+    whole::Whole,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{
         ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE,
-        Entry, HOST, PROXY_AUTHORIZATION, USER_AGENT,
+        Entry, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
     },
 };
 use hyper::Request;
@@ -76,11 +83,7 @@ pub(super) async fn exchange(
             Connection::Http2(stream) => {
                 let request = http2_request(session, parts, hop, &way, stream);
                 parts.keep(|| PreparedRequest::of(hop, request.headers().clone()));
-                let body = match hop.stream(parts) {
-                    None => ReqBody::from(hop.body.clone()),
-                    Some(stream) => ReqBody::streamed(stream.open()?),
-                };
-                Box::pin(stream.send(request, body, deadline)).await
+                Box::pin(stream.send(request, hop.open_body(parts)?, deadline)).await
             }
         };
         match sent {
@@ -165,33 +168,18 @@ impl Answered {
     }
 }
 
-/// A body in one piece: the very bytes received if it came as one.
+/// A body, whole.
 async fn collect(
     connection: &mut Connection,
     head: &mut Head,
     limit: u64,
     deadline: &mut Deadline,
 ) -> Result<Bytes, HttpError> {
-    let Some(first) = connection.next_piece(head, deadline).await? else {
-        return Ok(Bytes::new());
-    };
-    let Some(second) = connection.next_piece(head, deadline).await? else {
-        return Ok(first);
-    };
-    let rest = head.body_length().unwrap_or(0).min(RESERVED_BYTES_MAX);
-    let mut body = BytesMut::with_capacity(first.len() + second.len() + rest as usize);
-    body.extend_from_slice(&first);
-    drop(first);
-    let mut next = Some(second);
-    while let Some(piece) = next {
-        if (body.len() + piece.len()) as u64 > limit {
-            return Err(HttpError::body_too_large(limit));
-        }
-        body.extend_from_slice(&piece);
-        drop(piece);
-        next = connection.next_piece(head, deadline).await?;
+    let mut whole = Whole::new(limit);
+    while let Some(piece) = connection.next_piece(head, deadline).await? {
+        whole.push(piece, head.body_length().unwrap_or(0))?;
     }
-    Ok(body.freeze())
+    Ok(whole.finish())
 }
 
 fn request(
@@ -200,11 +188,7 @@ fn request(
     hop: &Hop,
     way: &Way<'_>,
 ) -> Result<Request<ReqBody>, HttpError> {
-    let body = match hop.stream(parts) {
-        None => ReqBody::from(hop.body.clone()),
-        Some(stream) => ReqBody::streamed(stream.open()?),
-    };
-    let mut request = Request::new(body);
+    let mut request = Request::new(hop.open_body(parts)?);
     *request.method_mut() = hop.method.clone();
     *request.uri_mut() = match way.forwarder {
         None => hop.target.uri.clone(),
@@ -214,6 +198,7 @@ fn request(
     Ok(request)
 }
 
+/// The headers of a request, but for the length of its body.
 pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> HeaderMap {
     let mut headers = session.local.spare_headers();
     headers.insert(HOST, hop.target.origin.host_header.clone());
@@ -235,14 +220,6 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) 
     }
     if hop.is_bare {
         headers.remove(CONTENT_TYPE);
-    }
-    if hop.is_bare || is_streamed {
-        headers.remove(CONTENT_LENGTH);
-        headers.remove(http::header::TRANSFER_ENCODING);
-    }
-    let has_body = is_streamed || hop.body.as_ref().is_some_and(|body| !body.is_empty());
-    if !has_body && !matches!(hop.method, Method::GET | Method::HEAD | Method::OPTIONS) {
-        headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
     if way.is_last {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -270,6 +247,15 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) 
         && let Entry::Vacant(entry) = headers.entry(COOKIE)
     {
         entry.insert(cookies);
+    }
+    // The body is sent as it is, whatever was said of it.
+    let has_body = hop.body_length(parts) != BodyLength::None;
+    headers.remove(TRANSFER_ENCODING);
+    if hop.is_bare || has_body {
+        headers.remove(CONTENT_LENGTH);
+    }
+    if !has_body && !matches!(hop.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
     headers
 }

@@ -121,11 +121,15 @@ fn next(session: &Inner, hop: &Hop, head: &Head) -> Result<Option<Hop>, HttpErro
         .join(&quoted_url(&location))
         .map_err(|error| HttpError::invalid_url(&location, error))?;
     let same_origin = from.origin() == to.origin();
-    let target = match same_origin {
+    let mut target = match same_origin {
         // Keeps the connection, and a unix socket.
         true => Target::below(&hop.target.origin, &to)?,
         false => Target::of_url(&session.local, &to)?,
     };
+    let is_trusted = hop.is_trusted && may_keep_credentials(from, &to);
+    if is_trusted {
+        target.authorization.clone_from(&hop.target.authorization);
+    }
     let status = head.status.as_u16();
     let keeps_body = matches!(status, 307 | 308);
     Ok(Some(Hop {
@@ -133,7 +137,7 @@ fn next(session: &Inner, hop: &Hop, head: &Head) -> Result<Option<Hop>, HttpErro
         target: Rc::new(target),
         body: hop.body.clone().filter(|_| keeps_body),
         is_bare: hop.is_bare || !keeps_body,
-        is_trusted: hop.is_trusted && may_keep_credentials(from, &to),
+        is_trusted,
         start_ns: hop.start_ns,
     }))
 }

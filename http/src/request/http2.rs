@@ -1,6 +1,7 @@
 //! A request as HTTP/2 wants it: the same headers, but for those that speak of a connection.
 
 use super::{
+    body::BodyLength,
     exchange::{Way, headers},
     follow::Hop,
     parts::Parts,
@@ -8,14 +9,13 @@ use super::{
 use crate::{connection::Http2Stream, session::Inner};
 use http::{
     HeaderName, HeaderValue, Request,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, UPGRADE},
     uri::Authority,
 };
 
 /// Headers that HTTP/2 has no use for, and forbids.
-const OF_CONNECTIONS: [HeaderName; 5] = [
+const OF_CONNECTIONS: [HeaderName; 4] = [
     CONNECTION,
-    TRANSFER_ENCODING,
     UPGRADE,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -37,11 +37,7 @@ pub(super) fn http2_request(
     if headers.get(TE).is_some_and(|value| value != "trailers") {
         headers.remove(TE);
     }
-    let n_bytes = match hop.stream(parts) {
-        Some(stream) => stream.n_bytes(),
-        None => hop.body.as_ref().map(|body| body.len() as u64).filter(|&n_bytes| n_bytes > 0),
-    };
-    if let Some(n_bytes) = n_bytes {
+    if let BodyLength::Known(n_bytes) = hop.body_length(parts) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(n_bytes));
     }
     let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());

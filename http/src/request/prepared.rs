@@ -2,7 +2,7 @@
 //! into the connection's buffer, and are nowhere afterwards.
 
 use super::{
-    body_stream::BodyStream,
+    body::BodyLength,
     exchange::{Way, headers},
     follow::Hop,
     parts::Parts,
@@ -32,17 +32,14 @@ impl PreparedRequest {
         way: &Way<'_>,
     ) -> Box<PreparedRequest> {
         let mut headers = headers(session, parts, hop, way);
-        headers.remove(TRANSFER_ENCODING);
-        let n_bytes = match hop.stream(parts).map(BodyStream::n_bytes) {
-            Some(None) => {
-                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-                None
+        match hop.body_length(parts) {
+            BodyLength::None => {}
+            BodyLength::Known(n_bytes) => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(n_bytes));
             }
-            Some(n_bytes) => n_bytes,
-            None => hop.body.as_ref().map(|body| body.len() as u64).filter(|&n| n > 0),
-        };
-        if let Some(n_bytes) = n_bytes {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(n_bytes));
+            BodyLength::Unknown => {
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
         }
         PreparedRequest::of(hop, headers)
     }

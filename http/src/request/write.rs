@@ -1,16 +1,13 @@
 //! A request as bytes, for the lean connection.
 
 use super::{
-    body_stream::BodyStream,
+    body::BodyLength,
     exchange::{Way, headers},
     follow::Hop,
     parts::Parts,
 };
 use crate::{response::ACCEPTED_CODINGS, session::Inner};
-use http::{
-    Method,
-    header::{ACCEPT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use http::{Method, header::ACCEPT_ENCODING};
 use std::io::Write;
 
 /// Puts a request into a buffer.
@@ -31,7 +28,7 @@ pub(super) fn write(
     if is_plain(session, parts, hop, way) {
         write_plain(buffer, session, parts, hop, body);
     } else {
-        write_headers(buffer, session, parts, hop, way, body);
+        write_headers(buffer, session, parts, hop, way);
     }
     buffer.extend_from_slice(b"\r\n");
     buffer.extend_from_slice(body);
@@ -81,26 +78,13 @@ pub(crate) fn write_upgrade(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts
     buffer.extend_from_slice(b"\r\n");
 }
 
-fn write_headers(
-    buffer: &mut Vec<u8>,
-    session: &Inner,
-    parts: &Parts,
-    hop: &Hop,
-    way: &Way<'_>,
-    body: &[u8],
-) {
+fn write_headers(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) {
     buffer.extend_from_slice(b" HTTP/1.1\r\n");
-    let mut headers = headers(session, parts, hop, way);
-    // The body is sent as it is, whatever was said of it.
-    headers.remove(TRANSFER_ENCODING);
-    match hop.stream(parts).map(BodyStream::n_bytes) {
-        Some(Some(n_bytes)) => write_length(buffer, n_bytes),
-        Some(None) => write_line(buffer, b"transfer-encoding", b"chunked"),
-        None if !body.is_empty() => {
-            headers.remove(CONTENT_LENGTH);
-            write_length(buffer, body.len() as u64);
-        }
-        None => {}
+    let headers = headers(session, parts, hop, way);
+    match hop.body_length(parts) {
+        BodyLength::None => {}
+        BodyLength::Known(n_bytes) => write_length(buffer, n_bytes),
+        BodyLength::Unknown => write_line(buffer, b"transfer-encoding", b"chunked"),
     }
     for (name, value) in &headers {
         write_line(buffer, name.as_str().as_bytes(), value.as_bytes());

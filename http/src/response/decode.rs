@@ -1,8 +1,8 @@
 //! Decoding bodies as their heads say: gzip, deflate, br and zstd, one within the other too.
 
 use super::coding::Coding;
-use crate::error::HttpError;
-use bytes::{Buf, Bytes, BytesMut};
+use crate::{error::HttpError, whole::Whole};
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
 use std::{fmt, io};
 
@@ -27,14 +27,11 @@ fn decode_all(headers: &HeaderMap, body: Bytes, limit: u64) -> Result<Bytes, Htt
     let Some(mut decoder) = Decoder::of(headers)? else { return Ok(body) };
     decoder.feed(body);
     decoder.end();
-    let mut decoded = BytesMut::new();
+    let mut decoded = Whole::new(limit);
     while let Decoded::Piece(piece) = decoder.next()? {
-        if (decoded.len() + piece.len()) as u64 > limit {
-            return Err(HttpError::body_too_large(limit));
-        }
-        decoded.extend_from_slice(&piece);
+        decoded.push(piece, 0)?;
     }
-    Ok(decoded.freeze())
+    Ok(decoded.finish())
 }
 
 /// Decodes a body as it comes in.

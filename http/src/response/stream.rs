@@ -11,8 +11,9 @@ use crate::{
     error::HttpError,
     request::{Finished, Open},
     session::Inner,
+    whole::Whole,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::{fmt, ops::Deref, rc::Rc};
 
 /// Bytes that a line may have; one that never ends must not fill the memory.
@@ -114,15 +115,11 @@ impl StreamResponse {
     /// As [`StreamResponse::next_piece`], and when it is larger than
     /// [`crate::SessionOptions::body_bytes_max`].
     pub async fn read_all(mut self) -> Result<Bytes, HttpError> {
-        let limit = self.session.options.body_bytes_max;
-        let mut all = BytesMut::new();
+        let mut whole = Whole::new(self.session.options.body_bytes_max);
         while let Some(piece) = self.next_piece().await? {
-            if (all.len() + piece.len()) as u64 > limit {
-                return Err(HttpError::body_too_large(limit));
-            }
-            all.extend_from_slice(&piece);
+            whole.push(piece, 0)?;
         }
-        Ok(all.freeze())
+        Ok(whole.finish())
     }
 
     /// The next bytes as the server sent them, not decoded, or `None` at the end. Not to be mixed

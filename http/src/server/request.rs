@@ -1,7 +1,8 @@
 //! A request as a handler sees it.
 
 use super::answer::Answer;
-use bytes::{Bytes, BytesMut};
+use crate::whole::Whole;
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
     StatusCode,
@@ -63,24 +64,13 @@ impl Request {
         if self.body.size_hint().lower() > BODY_BYTES_MAX as u64 {
             return Err(BodyError::TooLarge);
         }
-        let mut first = Bytes::new();
-        let mut all = BytesMut::new();
+        let mut whole = Whole::new(BODY_BYTES_MAX as u64);
         while let Some(frame) = self.body.frame().await {
             let Ok(bytes) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
-            if first.len() + all.len() + bytes.len() > BODY_BYTES_MAX {
-                return Err(BodyError::TooLarge);
-            }
-            // Most bodies come in one piece, and are not copied.
-            if first.is_empty() && all.is_empty() {
-                first = bytes;
-                continue;
-            }
-            if all.is_empty() {
-                all.extend_from_slice(&std::mem::take(&mut first));
-            }
-            all.extend_from_slice(&bytes);
+            let n_left = self.body.size_hint().lower();
+            whole.push(bytes, n_left).map_err(|_| BodyError::TooLarge)?;
         }
-        Ok(if all.is_empty() { first } else { all.freeze() })
+        Ok(whole.finish())
     }
 
     /// Begins the answer. It takes the request, because it uses its memory again.

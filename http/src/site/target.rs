@@ -15,7 +15,7 @@ pub(crate) struct Target {
     pub(crate) uri: Uri,
     /// The same, if it stands in the program's text: then its address is its name's.
     pub(crate) static_path: Option<&'static str>,
-    /// From user and password in an absolute URL.
+    /// From user and password in an absolute URL, or in the one that redirects led from.
     pub(crate) authorization: Option<HeaderValue>,
     /// Parsed when a cookie or a redirect asks for it.
     url: OnceCell<Url>,

@@ -41,6 +41,32 @@ impl Sent {
     }
 }
 
+/// A body whose length is not known before its end, and comes at once.
+#[test]
+fn a_body_that_comes_as_one_piece_is_no_larger_than_the_limit_either() {
+    let server = Server::answering(|request| match &*request.line {
+        "GET /ok HTTP/1.1" => answer("200 OK", "", "0123456789"),
+        "GET /close HTTP/1.1" => b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n01234567890".into(),
+        _ => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n"
+            .into(),
+    });
+    let url = server.url;
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let options = SessionOptions { body_bytes_max: 10, ..options() };
+            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
+            for path in ["/chunked", "/close"] {
+                let response = client.get(path).name("large").await;
+                assert!(response.error().is_some_and(HttpError::is_too_large), "{response:?}");
+            }
+            assert_eq!(client.get("/ok").await.content().len(), 10);
+        }
+    });
+    let failure = "BodyTooLarge: response body has more than 10 bytes";
+    recorded.check(&["GET large 2/2", "GET /ok 1/0"], &[failure]);
+}
+
 /// Requests `/bad` of a server that floods, which must fail with this text, and `/ok`.
 #[track_caller]
 fn flooded(start: &'static str, again: Vec<u8>, failure: &str) {

@@ -170,6 +170,53 @@ fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_els
 }
 
 #[test]
+fn credentials_of_a_url_go_where_its_redirects_lead_on_the_same_host() {
+    let other = Server::answering(|_| answer("200 OK", "", "other"));
+    let to = other.url.clone();
+    let server = Server::answering(move |request| match &*request.line {
+        "GET /a HTTP/1.1" => answer("302 Found", "location: /b\r\n", ""),
+        _ => answer("302 Found", &format!("location: {to}/c\r\n"), ""),
+    });
+    let url = format!("{}/a", server.url.replace("://", "://me:pw@"));
+    let base = other.url.clone();
+    on_shard(move |shard| {
+        let (base, url) = (base.clone(), url.clone());
+        async move {
+            let client = HttpSession::with_base_url(&shard, &base).expect("a URL");
+            assert_eq!(client.get(url).await.text(), "other");
+        }
+    });
+    let seen = server.seen();
+    let sent: Vec<_> = seen.iter().map(|request| request.header("authorization")).collect();
+    assert_eq!(sent, [Some("Basic bWU6cHc="); 2]);
+    assert_eq!(other.seen()[0].header("authorization"), None);
+}
+
+#[test]
+fn a_body_has_its_own_length_whatever_its_headers_say() {
+    let server = Server::answering(|_| answer("200 OK", "", ""));
+    let url = server.url.clone();
+    on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            for (name, value) in [("content-length", "9"), ("transfer-encoding", "chunked")] {
+                let request = client.post("/").body("four").header(name, value).keep_request();
+                let response = request.await;
+                response.raise_for_status().expect("200");
+                let sent = response.request().expect("kept");
+                assert_eq!(sent.header("content-length"), Some("4"));
+                assert_eq!(sent.header("transfer-encoding"), None);
+            }
+        }
+    });
+    for request in server.seen() {
+        assert_eq!((request.header("content-length"), &*request.body), (Some("4"), &b"four"[..]));
+        assert_eq!(request.header("transfer-encoding"), None);
+    }
+}
+
+#[test]
 fn a_caught_response_is_recorded_once_as_decided_last() {
     let server = Server::answering(|request| match request.line.contains("500") {
         true => answer("500 Internal Server Error", "", ""),
