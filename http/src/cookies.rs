@@ -1,6 +1,9 @@
 //! A session's cookies.
 
-use crate::site::{Origin, Target};
+use crate::{
+    error::HttpError,
+    site::{Origin, Target},
+};
 use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 use std::{cell::RefCell, cmp::Reverse, fmt, rc::Rc};
@@ -84,6 +87,18 @@ impl Cookies {
         let jar = self.jar.borrow();
         let mut cookies = jar.as_ref()?.store.iter_unexpired();
         cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Whether a cookie can be sent: one that cannot would take all others with it.
+    pub(crate) fn check(name: &str, value: &str) -> Result<(), HttpError> {
+        let is_good = |text: &str| HeaderValue::from_str(text).is_ok();
+        match is_good(name) && is_good(value) {
+            true => Ok(()),
+            false => Err(HttpError::invalid(format_args!(
+                "the cookie {name:?} with the value {value:?}: no header has a control character; \
+                 encode it as the server expects"
+            ))),
+        }
     }
 
     /// Sets a cookie as if the target had sent it.

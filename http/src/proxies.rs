@@ -2,8 +2,9 @@
 
 use crate::{
     error::HttpError,
-    site::{Origin, Proxy},
+    site::{Origin, Proxy, host_name},
 };
+use url::Host;
 
 /// The proxies of a session: Locust's `proxies`. The environment's `HTTP_PROXY` and its kin are
 /// not looked at, as in Locust.
@@ -24,7 +25,16 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// Keys, and the URLs of their proxies.
-    by_key: Vec<(Box<str>, Option<Box<str>>)>,
+    by_key: Vec<(Key, Option<Box<str>>)>,
+}
+
+/// Which requests a proxy is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    /// `http`, `https` or `all`.
+    scheme: &'static str,
+    /// `None` for all hosts.
+    host: Option<Box<str>>,
 }
 
 impl Proxies {
@@ -54,17 +64,13 @@ impl Proxies {
     }
 
     fn set(mut self, key: &str, url: Option<Box<str>>) -> Result<Proxies, HttpError> {
-        let key = key.to_ascii_lowercase();
-        let (scheme, host) = key.split_once("://").unwrap_or((&key, "any"));
-        if !matches!(scheme, "http" | "https" | "all") || host.is_empty() || host.contains('/') {
+        let Some(parsed) = Key::parse(key) else {
             let reason = "which requests it is for must be http, https, all, or one of them with \
-                          a host, such as https://shop.test";
-            return Err(HttpError::invalid_proxy(&key, reason));
-        }
-        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
-        let key = key.replace(['[', ']'], "");
-        self.by_key.retain(|(known, _)| **known != *key);
-        self.by_key.push((key.into(), url));
+                          a host and no port, such as https://shop.test";
+            return Err(HttpError::invalid_proxy(key, reason));
+        };
+        self.by_key.retain(|(known, _)| *known != parsed);
+        self.by_key.push((parsed, url));
         Ok(self)
     }
 
@@ -77,12 +83,35 @@ impl Proxies {
     /// The URL of the proxy for an origin.
     pub(crate) fn select(&self, origin: &Origin) -> Option<&str> {
         let (scheme, host) = (origin.scheme()?, origin.host()?);
-        let find = |key: &str| self.by_key.iter().find(|(known, _)| **known == *key);
-        let (_, url) = find(&format!("{scheme}://{host}"))
-            .or_else(|| find(scheme))
-            .or_else(|| find(&format!("all://{host}")))
-            .or_else(|| find("all"))?;
+        let find = |scheme: &str, host: Option<&str>| {
+            let is = |key: &Key| key.scheme == scheme && key.host.as_deref() == host;
+            self.by_key.iter().find(|(key, _)| is(key))
+        };
+        let (_, url) = find(scheme, Some(host))
+            .or_else(|| find(scheme, None))
+            .or_else(|| find("all", Some(host)))
+            .or_else(|| find("all", None))?;
         url.as_deref()
+    }
+}
+
+impl Key {
+    fn parse(text: &str) -> Option<Key> {
+        let (scheme, host) = match text.split_once("://") {
+            Some((scheme, host)) => (scheme, Some(host)),
+            None => (text, None),
+        };
+        let mut known = ["http", "https", "all"].into_iter();
+        let scheme = known.find(|known| scheme.eq_ignore_ascii_case(known))?;
+        let host = match host {
+            // In brackets, as in a URL, or without.
+            Some(host) => Some(match host.parse() {
+                Ok(ip) => Host::Ipv6(ip),
+                Err(_) => Host::parse(host).ok()?,
+            }),
+            None => None,
+        };
+        Some(Key { scheme, host: host.map(|host| host_name(&host).into()) })
     }
 }
 
@@ -110,6 +139,12 @@ mod tests {
         is("http://other.test/", Some("http://scheme:1"));
         is("https://shop.test/", Some("http://host:1"));
         is("https://other.test/", Some("http://all:1"));
+        let proxies = Proxies::default()
+            .with("http://[::1]", "http://six:1")
+            .and_then(|proxies| proxies.with("all://BÜCHER.test", "http://books:1"))
+            .expect("good keys");
+        assert_eq!(selected(&proxies, "http://[::1]:8080/").as_deref(), Some("http://six:1"));
+        assert_eq!(selected(&proxies, "https://bücher.test/").as_deref(), Some("http://books:1"));
         assert_eq!(selected(&Proxies::default(), "http://shop.test/"), None);
     }
 
@@ -118,6 +153,9 @@ mod tests {
         let text = |made: Result<Proxies, HttpError>| made.expect_err("no use").to_string();
         assert!(text(Proxies::default().with("ftp", "http://a:1")).contains("'ftp'"));
         assert!(text(Proxies::default().with("http://", "http://a:1")).contains("'http://'"));
+        // Requests are told apart by their host, so that one with a port would never be found.
+        let with_port = text(Proxies::default().with("http://shop.test:8080", "http://a:1"));
+        assert!(with_port.contains("'http://shop.test:8080'") && with_port.contains("no port"));
         assert!(text(Proxies::all("socks5://a:1")).contains("'socks5://a:1'"));
         assert!(text(Proxies::all("http://")).contains("'http://'"));
         assert!(Proxies::all("proxy.test:3128").is_ok());

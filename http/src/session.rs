@@ -70,11 +70,7 @@ impl HttpSession {
     /// # Errors
     /// When the URL is of no use.
     pub fn with_base_url(shard: &Rc<Shard>, url: &str) -> Result<HttpSession, HttpError> {
-        let session = HttpSession::make(shard, Some(url), None);
-        match session.0.site.error() {
-            Some(error) => Err(error.clone()),
-            None => Ok(session),
-        }
+        HttpSession::make(shard, Some(url), None).checked()
     }
 
     /// A session with options of its own.
@@ -86,10 +82,14 @@ impl HttpSession {
         url: &str,
         options: SessionOptions,
     ) -> Result<HttpSession, HttpError> {
-        let session = HttpSession::make(shard, Some(url), Some(Rc::new(options)));
-        match session.0.site.error() {
+        HttpSession::make(shard, Some(url), Some(Rc::new(options))).checked()
+    }
+
+    /// The session, if its base URL is of use.
+    fn checked(self) -> Result<HttpSession, HttpError> {
+        match self.0.site.error() {
             Some(error) => Err(error.clone()),
-            None => Ok(session),
+            None => Ok(self),
         }
     }
 
@@ -236,8 +236,9 @@ impl HttpSession {
     /// Sets a cookie for the base URL's host.
     ///
     /// # Errors
-    /// When the session has no base URL.
+    /// When the session has no base URL, or name or value have a character that no header has.
     pub fn set_cookie(&self, name: &str, value: &str) -> Result<(), HttpError> {
+        Cookies::check(name, value)?;
         let target = self.0.site.target(&self.0.local, Cow::Borrowed("/"), None)?;
         self.0.cookies.set(name, value, &target);
         Ok(())

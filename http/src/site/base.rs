@@ -21,7 +21,8 @@ const TARGETS_MAX: usize = 4096;
 /// A base URL as the sessions of a core share it.
 #[derive(Debug)]
 pub(crate) struct Site {
-    base: Result<Base, HttpError>,
+    /// `None` if it has none: then requests need whole URLs.
+    base: Option<Result<Base, HttpError>>,
     /// By address and length of the path: it stands in the program's text, so no other text will
     /// ever be there.
     targets: RefCell<FxHashMap<(usize, usize), Rc<Target>>>,
@@ -45,33 +46,29 @@ struct Base {
 /// # Errors
 /// What is wrong with it: no or another scheme, no host, a port that is no number.
 pub fn check_base_url(url: &str) -> Result<(), HttpError> {
-    Base::parse(url, Rc::new).map(|_| ())
+    Address::parse(url).map(drop)
 }
 
 /// The origin of a base URL.
 pub(crate) fn origin(url: &str) -> Result<Origin, HttpError> {
-    let base = Base::parse(url, Rc::new)?;
-    Ok(Rc::into_inner(base.origin).expect("nobody else has it"))
+    Ok(Address::parse(url)?.origin)
 }
 
 impl Site {
     pub(crate) fn new(local: &Local, base_url: Option<&str>) -> Site {
-        let base = match base_url {
-            Some(url) => Base::parse(url, |origin| local.share(origin)),
-            None => Err(HttpError::missing_schema("")),
-        };
+        let base = base_url.map(|url| Address::parse(url).map(|address| Base::of(local, address)));
         let turns = Turns::starting_at(local.first_turn);
         Site { base, targets: RefCell::default(), turns }
     }
 
     /// What is wrong with the base URL.
     pub(crate) fn error(&self) -> Option<&HttpError> {
-        self.base.as_ref().err()
+        self.base.as_ref()?.as_ref().err()
     }
 
     /// `Authorization` for requests to this site, and its origin.
     pub(crate) fn authorization(&self) -> Option<(&Rc<Origin>, &HeaderValue)> {
-        let base = self.base.as_ref().ok()?;
+        let base = self.base.as_ref()?.as_ref().ok()?;
         Some((&base.origin, base.authorization.as_ref()?))
     }
 
@@ -113,16 +110,14 @@ impl Site {
             return absolute(local, &path);
         }
         let base = match &self.base {
-            Ok(base) => base,
-            Err(error) if error.text().starts_with("MissingSchema") => {
-                return Err(HttpError::missing_schema(&path));
-            }
-            Err(error) => return Err(error.clone()),
+            Some(Ok(base)) => base,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(HttpError::missing_schema(&path)),
         };
         if is_plain(&path) {
             return match path {
                 Cow::Borrowed(path) if base.prefix.is_empty() => {
-                    Ok(Target::of_static(&base.origin, path))
+                    Target::of_static(&base.origin, path)
                 }
                 path if base.prefix.is_empty() => Target::of_path(&base.origin, path.into_owned()),
                 path => Target::of_path(&base.origin, format!("{}{path}", base.prefix)),
@@ -141,27 +136,13 @@ impl Site {
 
 /// The target of an absolute URL.
 fn absolute(local: &Local, url: &str) -> Result<Target, HttpError> {
-    let base = Base::parse(url, |origin| local.share(origin))?;
-    let path = match url.strip_prefix(UNIX) {
-        Some(rest) => {
-            let path = rest.find('/').map_or("", |at| &rest[at..]);
-            let url = Url::parse(&format!("http://localhost{}", quoted(path)));
-            path_and_query(&url.map_err(|error| HttpError::invalid_url(path, error))?)
-        }
-        None => {
-            let http = http_of_websocket(url);
-            let url = quoted_url(http.as_deref().unwrap_or(url));
-            let url = Url::parse(&url).expect("parsed a moment ago");
-            path_and_query(&url)
-        }
-    };
-    let mut target = Target::of_path(&base.origin, path)?;
-    target.authorization = base.authorization;
+    let Address { origin, url, .. } = Address::parse(url)?;
+    let mut target = Target::of_path(&local.share(origin), path_and_query(&url))?;
+    target.authorization = credentials(&url);
     Ok(target)
 }
 
-/// The target that a redirect leads to.
-pub(super) fn path_and_query(url: &Url) -> String {
+fn path_and_query(url: &Url) -> String {
     match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -196,41 +177,51 @@ fn with_query(path: &str, query: &str) -> String {
     }
 }
 
-impl Base {
-    fn parse(text: &str, share: impl Fn(Origin) -> Rc<Origin>) -> Result<Base, HttpError> {
+/// A URL as somebody gave it, taken apart.
+struct Address {
+    origin: Origin,
+    /// With path, query and credentials; that of a unix socket is one of `localhost`.
+    url: Url,
+    /// Whether its path is written with a slash at its end.
+    ends_in_slash: bool,
+}
+
+impl Address {
+    fn parse(text: &str) -> Result<Address, HttpError> {
+        let invalid = |error| HttpError::invalid_url(text, error);
         if let Some(rest) = text.strip_prefix(UNIX) {
             let (socket, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let prefix = quoted(path).trim_end_matches('/').into();
-            return Ok(Base {
-                origin: share(Origin::of_unix(socket)?),
-                prefix,
-                ends_in_slash: path.ends_with('/'),
-                authorization: None,
-            });
-        }
-        if let Some(text) = http_of_websocket(text) {
-            return Base::parse(&text, share);
+            let origin = Origin::of_unix(socket)?;
+            let url = Url::parse(&format!("http://localhost{}", quoted(path))).map_err(invalid)?;
+            return Ok(Address { origin, url, ends_in_slash: path.ends_with('/') });
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             let reason = format_args!("no scheme supplied; perhaps you meant http://{text}");
             return Err(HttpError::invalid_url(text, reason));
         };
-        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        let http = http_of_websocket(text);
+        let is = |known: &str| scheme.eq_ignore_ascii_case(known);
+        if http.is_none() && !is("http") && !is("https") {
             return Err(HttpError::invalid_schema(text));
         }
         if rest.starts_with(['/', '\\', '?', '#']) {
             // A browser would look for the host further on.
             return Err(HttpError::invalid_url(text, "no host supplied"));
         }
-        let url = Url::parse(&quoted_url(text));
-        let url = url.map_err(|error| HttpError::invalid_url(text, error))?;
+        let url = Url::parse(&quoted_url(http.as_deref().unwrap_or(text))).map_err(invalid)?;
         let written = text.split(['?', '#']).next().unwrap_or_default();
-        Ok(Base {
-            origin: share(Origin::of(&url)?),
+        Ok(Address { origin: Origin::of(&url)?, url, ends_in_slash: written.ends_with('/') })
+    }
+}
+
+impl Base {
+    fn of(local: &Local, Address { origin, url, ends_in_slash }: Address) -> Base {
+        Base {
+            origin: local.share(origin),
             prefix: url.path().trim_end_matches('/').into(),
-            ends_in_slash: written.ends_with('/'),
+            ends_in_slash,
             authorization: credentials(&url),
-        })
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod turns;
 
 pub use base::check_base_url;
 pub(crate) use base::{Site, basic, origin};
-pub(crate) use origin::{AGENT, Origin};
+pub(crate) use origin::{AGENT, Origin, host_name};
 pub(crate) use proxy::Proxy;
 pub(crate) use quote::quoted_url;
 pub(crate) use target::Target;

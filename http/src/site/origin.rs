@@ -35,12 +35,7 @@ impl Origin {
         let (_, authority) = text.split_once("://").expect("an origin has a scheme");
         let host_header = HeaderValue::from_str(authority)
             .map_err(|error| HttpError::invalid_url(url.as_str(), error))?;
-        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
-        let name = match host {
-            Host::Domain(name) => name.to_owned(),
-            Host::Ipv4(ip) => ip.to_string(),
-            Host::Ipv6(ip) => ip.to_string(),
-        };
+        let name = host_name(&host);
         let tls = match url.scheme() {
             "https" => Some(
                 ServerName::try_from(name.clone())
@@ -100,6 +95,15 @@ impl Origin {
         let origin = if self.is_unix() { "http://localhost" } else { &self.text };
         let url = Url::parse(&format!("{origin}{path}"));
         url.expect("an origin and a valid path make a URL")
+    }
+}
+
+/// A host by itself: an IPv6 address stands in brackets in a URL, and without them everywhere else.
+pub(crate) fn host_name(host: &Host<impl AsRef<str>>) -> String {
+    match host {
+        Host::Domain(name) => name.as_ref().to_owned(),
+        Host::Ipv4(ip) => ip.to_string(),
+        Host::Ipv6(ip) => ip.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A proxy, ready to be connected to.
 
-use super::base::credentials;
+use super::{base::credentials, origin::host_name};
 use crate::error::HttpError;
 use hatchery_core::net;
 use http::HeaderValue;
@@ -29,13 +29,12 @@ impl Proxy {
             let reason = "a proxy is spoken to in http: write http://user:password@host:port";
             return Err(HttpError::invalid_proxy(text, reason));
         }
-        let Some(host) = url.host_str() else {
+        let Some(host) = url.host() else {
             return Err(HttpError::invalid_proxy(text, "no host supplied"));
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_or_known_default().expect("http has a port");
         Ok(Proxy {
-            target: net::Target::Host { host: host.into(), port },
+            target: net::Target::Host { host: host_name(&host).into(), port },
             authorization: credentials(&url),
             text: url.origin().ascii_serialization().into(),
         })

@@ -22,28 +22,25 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(super) fn of_static(origin: &Rc<Origin>, path: &'static str) -> Target {
-        let uri = Uri::from(PathAndQuery::from_static(path));
-        Target {
-            origin: Rc::clone(origin),
-            uri,
-            static_path: Some(path),
-            authorization: None,
-            url: OnceCell::new(),
-        }
+    /// The target of a path that stands in the program's text.
+    pub(super) fn of_static(origin: &Rc<Origin>, path: &'static str) -> Result<Target, HttpError> {
+        Target::new(origin, Bytes::from_static(path.as_bytes()), Some(path))
     }
 
     pub(super) fn of_path(origin: &Rc<Origin>, path: String) -> Result<Target, HttpError> {
-        let uri = PathAndQuery::from_maybe_shared(Bytes::from(path))
+        Target::new(origin, path.into(), None)
+    }
+
+    fn new(
+        origin: &Rc<Origin>,
+        path: Bytes,
+        static_path: Option<&'static str>,
+    ) -> Result<Target, HttpError> {
+        let uri = PathAndQuery::from_maybe_shared(path)
             .map_err(|error| HttpError::invalid_url(&origin.text, error))?
             .into();
-        Ok(Target {
-            origin: Rc::clone(origin),
-            uri,
-            static_path: None,
-            authorization: None,
-            url: OnceCell::new(),
-        })
+        let origin = Rc::clone(origin);
+        Ok(Target { origin, uri, static_path, authorization: None, url: OnceCell::new() })
     }
 
     /// Path and query.

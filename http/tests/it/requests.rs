@@ -126,6 +126,33 @@ fn urls_of_no_use_are_errors_and_not_recorded() {
 }
 
 #[test]
+fn what_no_request_can_carry_is_an_error_and_no_panic() {
+    let server = Server::answering(|_| answer("200 OK", "", "fine"));
+    let url = server.url.clone();
+    let recorded = on_shard(move |shard| {
+        let url = url.clone();
+        async move {
+            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
+            let long: &'static str = Box::leak(format!("/{}", "x".repeat(70_000)).into());
+            for path in [long, "/?"] {
+                let response = client.get(path).params(&[("long", long)]).await;
+                assert!(response.error().is_some_and(HttpError::is_invalid_url), "{response:?}");
+            }
+            let response = client.get(long).await;
+            assert!(response.error().is_some_and(HttpError::is_invalid_url), "{response:?}");
+            client.set_cookie("good", "1").expect("it can be sent");
+            for (name, value) in [("a\nb", "1"), ("a", "1\r\n")] {
+                let error = client.set_cookie(name, value).expect_err("it cannot be sent");
+                assert!(error.is_invalid_request() && error.text().contains("the cookie"));
+            }
+            assert_eq!(client.get("/").await.text(), "fine");
+        }
+    });
+    recorded.check(&["GET / 1/0"], &[]);
+    assert_eq!(server.seen()[0].header("cookie"), Some("good=1"));
+}
+
+#[test]
 fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_elsewhere() {
     let other = Server::answering(|_| answer("200 OK", "", "other"));
     let to = other.url.clone();
