@@ -3,6 +3,7 @@
 use super::{body_stream::Upload, follow::Hop, parts::Parts};
 use crate::{connection::Wire, error::HttpError};
 use bytes::Bytes;
+use http::Method;
 use hyper::body::{Body, Frame, SizeHint};
 use std::{
     mem,
@@ -47,6 +48,11 @@ impl Hop {
             (None, Some(body)) if !body.is_empty() => BodyLength::Known(body.len() as u64),
             (None, _) => BodyLength::None,
         }
+    }
+
+    /// Whether a server is told that there is no body: it expects one of all methods but these.
+    pub(super) fn says_no_body(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
     /// Begins to send its body.

@@ -254,7 +254,7 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) 
     if hop.is_bare || has_body {
         headers.remove(CONTENT_LENGTH);
     }
-    if !has_body && !matches!(hop.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    if !has_body && hop.says_no_body() {
         headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
     headers

@@ -7,7 +7,7 @@ use super::{
     parts::Parts,
 };
 use crate::{response::ACCEPTED_CODINGS, session::Inner};
-use http::{Method, header::ACCEPT_ENCODING};
+use http::header::ACCEPT_ENCODING;
 use std::io::Write;
 
 /// Puts a request into a buffer.
@@ -56,7 +56,7 @@ fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, 
     if let Some(content_type) = parts.content_type.as_ref().filter(|_| hop.body.is_some()) {
         write_line(buffer, b"content-type", content_type.as_bytes());
     }
-    if !body.is_empty() || !has_no_length(&hop.method) {
+    if !body.is_empty() || hop.says_no_body() {
         write_length(buffer, body.len() as u64);
     }
     if let Some(cookies) = session.cookies.header(&hop.target, "") {
@@ -90,11 +90,6 @@ fn write_headers(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop
         write_line(buffer, name.as_str().as_bytes(), value.as_bytes());
     }
     session.local.keep_headers(headers);
-}
-
-/// Methods whose requests have no body unless they say so.
-fn has_no_length(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 fn write_line(buffer: &mut Vec<u8>, name: &[u8], value: &[u8]) {
