@@ -2,7 +2,7 @@
 
 mod upload;
 
-use super::{Head, HeadBody, Rest, wire::Transport};
+use super::{Head, HeadBody, Rest, transport::Transport};
 use crate::{
     error::{HttpError, Phase},
     lean::{self, Body, Malformed, Partial},

@@ -13,6 +13,7 @@ mod tls;
 mod tls_config;
 mod tls_files;
 mod tls_session;
+mod transport;
 mod tunnel;
 mod upgrade;
 mod wire;
@@ -31,8 +32,9 @@ pub(crate) use route::{KnownTerms, Route, Terms};
 pub(crate) use shared::SharedPool;
 pub(crate) use tls_config::TlsConfigs;
 pub(crate) use tls_session::SessionTls;
+pub(crate) use transport::Transport;
 pub(crate) use upgrade::upgrade;
-pub(crate) use wire::{Transport, Wire};
+pub(crate) use wire::Wire;
 
 /// A connection to one origin: the one place that knows which implementations there are.
 #[derive(Debug)]

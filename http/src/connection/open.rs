@@ -5,8 +5,9 @@ use super::{
     shared::{Given, Slot},
     tls::Tls,
     tls_session::SessionTls,
+    transport::Transport,
     tunnel::tunnel,
-    wire::{Transport, Wire},
+    wire::Wire,
 };
 use crate::{
     error::{HttpError, Phase},

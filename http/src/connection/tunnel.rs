@@ -1,6 +1,6 @@
 //! Tunnels through proxies.
 
-use super::{LeanConnection, wire::Transport};
+use super::{LeanConnection, transport::Transport};
 use crate::{error::HttpError, local::Local, request::Deadline, site::AGENT, site::Proxy};
 use hatchery_core::{net::Target, ring::Stream};
 use std::rc::Rc;

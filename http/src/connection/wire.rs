@@ -5,148 +5,15 @@
 //! at anyway; so hyper is polled with a waker that does nothing, and the ring gets the task's waker
 //! from here.
 
-use super::tls::Tls;
-use hatchery_core::ring::Stream;
+use super::transport::Transport;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::{
     cell::RefCell,
     io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
 };
-
-/// What carries the bytes.
-#[derive(Debug)]
-pub(crate) enum Transport {
-    /// TCP or a unix socket.
-    Plain(Stream),
-    /// TLS over it.
-    Tls(Box<Tls>),
-}
-
-/// Bytes that one write gathers at most; the rest is written when these are sent.
-const WRITE_BYTES_MAX: usize = 1 << 20;
-
-impl Transport {
-    pub(crate) fn stream(&mut self) -> &mut Stream {
-        match self {
-            Transport::Plain(stream) => stream,
-            Transport::Tls(tls) => &mut tls.stream,
-        }
-    }
-
-    /// Whether the server chose HTTP/2 when it shook hands.
-    pub(super) fn has_agreed_on_http2(&self) -> bool {
-        matches!(self, Transport::Tls(tls) if tls.has_agreed_on_http2())
-    }
-
-    /// Whether the peer has closed, as far as is known.
-    #[inline]
-    pub(super) fn has_ended(&mut self) -> bool {
-        match self {
-            Transport::Plain(stream) => stream.has_ended(),
-            Transport::Tls(tls) => tls.has_ended(),
-        }
-    }
-
-    /// Whether there are bytes that nobody has read.
-    #[inline]
-    pub(super) fn has_unread(&mut self) -> bool {
-        match self {
-            Transport::Plain(stream) => stream.has_unread(),
-            Transport::Tls(tls) => tls.has_unread(),
-        }
-    }
-
-    /// Shows the bytes received next to `read`, which says how many it took; `None` at the end.
-    pub(crate) fn poll_read_with<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        read: impl FnOnce(&[u8]) -> (usize, R),
-    ) -> Poll<io::Result<Option<R>>> {
-        match self {
-            Transport::Plain(stream) => stream.poll_read_with(cx, read),
-            Transport::Tls(tls) => tls.poll_read_with(cx, read),
-        }
-    }
-
-    /// Lets `write` fill a buffer, and hands that to the socket.
-    pub(crate) fn poll_write_with(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(stream) => stream.poll_write_with(cx, write),
-            Transport::Tls(tls) => tls.poll_write_with(cx, write),
-        }
-    }
-
-    /// Waits until what was written is out of our hands.
-    pub(crate) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(_) => Poll::Ready(Ok(())),
-            Transport::Tls(tls) => tls.poll_flush(cx),
-        }
-    }
-
-    /// Waits until the socket has taken what was written.
-    pub(super) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_sent(cx))?;
-        self.stream().poll_flush(cx)
-    }
-
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        into: &mut ReadBufCursor<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let copy = |bytes: &[u8]| {
-            let n = bytes.len().min(into.remaining());
-            into.put_slice(&bytes[..n]);
-            (n, n)
-        };
-        self.poll_read_with(cx, copy).map_ok(|n| n.unwrap_or(0))
-    }
-
-    pub(super) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Transport::Plain(stream) => {
-                let mut n_written = 0;
-                let gather = |buffer: &mut Vec<u8>| {
-                    for slice in slices {
-                        let n = slice.len().min(WRITE_BYTES_MAX - n_written);
-                        buffer.extend_from_slice(&slice[..n]);
-                        n_written += n;
-                    }
-                };
-                stream.poll_write_with(cx, gather).map_ok(|()| n_written)
-            }
-            Transport::Tls(tls) => tls.poll_write(cx, slices),
-        }
-    }
-
-    /// Bytes taken by a plain stream are on their way already; waiting for them to be sent would
-    /// cost a turn.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(_) => Poll::Ready(Ok(())),
-            Transport::Tls(tls) => tls.poll_flush(cx),
-        }
-    }
-
-    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(stream) => stream.poll_shutdown(cx),
-            Transport::Tls(tls) => tls.poll_shutdown(cx),
-        }
-    }
-}
 
 /// A transport that hyper and its driver both reach.
 #[derive(Clone, Debug)]
@@ -235,7 +102,7 @@ impl Read for Wire {
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
-        let polled = inner.step(|transport, cx| transport.poll_read(cx, &mut into));
+        let polled = inner.step(|transport, cx| transport.poll_read_into(cx, &mut into));
         polled.map_ok(|n| inner.n_read += n as u64)
     }
 }
@@ -255,7 +122,7 @@ impl Write for Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let inner = &mut *self.0.borrow_mut();
-        let polled = inner.step(|transport, cx| transport.poll_write(cx, slices));
+        let polled = inner.step(|transport, cx| transport.poll_write_slices(cx, slices));
         polled.map_ok(|n| {
             inner.n_written += n as u64;
             n
@@ -269,10 +136,10 @@ impl Write for Wire {
     /// Not counted as a step: hyper flushes each time it is polled.
     fn poll_flush(self: Pin<&mut Self>, _noop: &mut Context<'_>) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
-        inner.transport.poll_flush(&mut Context::from_waker(&inner.waker))
+        inner.transport.poll_sent(&mut Context::from_waker(&inner.waker))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _noop: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.borrow_mut().step(Transport::poll_shutdown)
+        self.0.borrow_mut().step(Transport::poll_close)
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP/2 without TLS, for clients that begin with it: prior knowledge, h2c.
 
-use super::{body::Outgoing, guard::guard, io::Io};
+use super::{body::Outgoing, guard::guard};
+use crate::connection::Transport;
 use bytes::Bytes;
 use hatchery_core::{ring::Stream, shard::Shard};
 use hyper::{
@@ -34,8 +35,8 @@ where
     S::Future: 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let connection =
-        Builder::new(OnShard(shard)).auto_date_header(false).serve_connection(Io(stream), service);
+    let (mut http, transport) = (Builder::new(OnShard(shard)), Transport::Plain(stream));
+    let connection = http.auto_date_header(false).serve_connection(transport, service);
     // Whatever went wrong is the client's affair, and it knows.
     let _ = guard(pin!(connection)).await;
 }

@@ -8,7 +8,6 @@ mod answer;
 mod body;
 mod guard;
 mod http2;
-mod io;
 mod request;
 mod serve;
 

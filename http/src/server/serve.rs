@@ -5,8 +5,8 @@ use super::{
     body::Outgoing,
     guard::guard,
     http2::{begins_http2, serve_http2, without_body},
-    io::Io,
 };
+use crate::connection::Transport;
 use bytes::Bytes;
 use hatchery_core::{
     ring::{Listener, Stream},
@@ -76,7 +76,7 @@ async fn converse<H, F>(
         return Box::pin(serve_http2(shard, stream, service)).await;
     }
     // Whatever went wrong is the client's affair, and it knows.
-    let _ = guard(pin!(http.serve_connection(Io(stream), service))).await;
+    let _ = guard(pin!(http.serve_connection(Transport::Plain(stream), service))).await;
 }
 
 async fn answer<H, F>(

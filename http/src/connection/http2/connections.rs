@@ -9,7 +9,7 @@ use crate::{
     connection::{
         Connection, Route,
         open::{over, transport},
-        wire::Transport,
+        transport::Transport,
     },
     error::HttpError,
     options::{HttpVersion, SessionOptions},

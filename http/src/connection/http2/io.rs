@@ -1,6 +1,6 @@
 //! h2's reads and writes on a connection of the ring.
 
-use crate::{connection::wire::Transport, error::HttpError};
+use crate::{connection::transport::Transport, error::HttpError};
 use std::{
     cell::{Cell, RefCell},
     io::{self, IoSlice},
@@ -77,7 +77,7 @@ impl Io {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.first {
-            None => self.transport.poll_write(cx, slices),
+            None => self.transport.poll_write_slices(cx, slices),
             Some(first) if first.is_empty() => {
                 slices.iter().for_each(|slice| first.extend_from_slice(slice));
                 Poll::Ready(Ok(first.len()))
@@ -86,7 +86,7 @@ impl Io {
                 let n_first = first.len();
                 let both: Vec<_> =
                     [IoSlice::new(first)].into_iter().chain(slices.iter().copied()).collect();
-                let n_written = ready!(self.transport.poll_write(cx, &both))?;
+                let n_written = ready!(self.transport.poll_write_slices(cx, &both))?;
                 self.first = None;
                 // Nothing was written before, so that there was room for so few bytes.
                 Poll::Ready(n_written.checked_sub(n_first).ok_or(io::ErrorKind::WriteZero.into()))
@@ -147,7 +147,7 @@ impl AsyncWrite for Io {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = self.get_mut();
         if !io.is_deaf
-            && let Err(error) = ready!(io.transport.poll_flush(cx))
+            && let Err(error) = ready!(io.transport.poll_sent(cx))
         {
             io.note(&error);
             io.is_deaf = true;
@@ -156,6 +156,6 @@ impl AsyncWrite for Io {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().transport.poll_shutdown(cx)
+        self.get_mut().transport.poll_close(cx)
     }
 }

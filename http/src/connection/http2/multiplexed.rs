@@ -2,7 +2,7 @@
 
 use super::io::{Io, Known};
 use crate::{
-    connection::wire::Transport,
+    connection::transport::Transport,
     error::{HttpError, Phase},
     lean::HEAD_BYTES_MAX,
     site::Origin,

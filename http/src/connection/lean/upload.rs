@@ -5,7 +5,7 @@
 
 use super::LeanConnection;
 use crate::{
-    connection::{Head, wire::Transport},
+    connection::{Head, transport::Transport},
     error::{HttpError, Phase},
     request::{Deadline, Upload},
 };
