@@ -1,6 +1,6 @@
 //! How connections are used again, and what ends them.
 
-use crate::harness::{LEAN, Server, answer, on_shard, read_request};
+use crate::harness::{LEAN, Server, answer, on_shard, read_request, with_client};
 use crossbeam_channel::bounded;
 use hatchery_http::{HttpError, HttpSession, Method, SessionOptions};
 use std::io::{BufReader, Write};
@@ -54,15 +54,10 @@ fn bytes_after_the_end_of_a_response_are_its_failure() {
 #[test]
 fn bytes_after_the_end_of_a_streamed_response_are_an_error_of_its_reader() {
     let server = Server::answering(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxy".to_vec());
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let mut response = client.get("/").stream().await;
-            assert_eq!(response.next_piece().await.expect("a piece").as_deref(), Some(&b"x"[..]));
-            assert!(response.next_piece().await.is_err_and(|error| error.is_malformed()));
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let mut response = client.get("/").stream().await;
+        assert_eq!(response.next_piece().await.expect("a piece").as_deref(), Some(&b"x"[..]));
+        assert!(response.next_piece().await.is_err_and(|error| error.is_malformed()));
     });
     recorded.check(&["GET / 1/0"], &[]);
 }
@@ -107,17 +102,12 @@ fn a_request_that_is_too_late_for_its_connection_is_sent_on_a_new_one() {
         }
         _ => answer("200 OK", "", "fine"),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            client.get("/first").await;
-            assert_eq!(client.get("/second").await.text(), "fine");
-            client.close();
-            // On a new connection it is what the server means.
-            assert_eq!(client.get("/slow").await.status_code(), 408);
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        client.get("/first").await;
+        assert_eq!(client.get("/second").await.text(), "fine");
+        client.close();
+        // On a new connection it is what the server means.
+        assert_eq!(client.get("/slow").await.status_code(), 408);
     });
     let failure = "HTTPError: 408 Client Error: Request Timeout for url: /slow";
     recorded.check(&["GET /first 1/0", "GET /second 1/0", "GET /slow 1/1"], &[failure]);
@@ -138,15 +128,10 @@ fn a_request_is_sent_again_only_if_nothing_of_an_answer_came() {
             reader.get_mut().write_all(&answer("200 OK", "", "fine")).expect("open");
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            client.get("/").await;
-            assert!(client.get("/cut").await.error().is_some_and(HttpError::is_closed));
-            assert_eq!(client.get("/").await.text(), "fine");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        client.get("/").await;
+        assert!(client.get("/cut").await.error().is_some_and(HttpError::is_closed));
+        assert_eq!(client.get("/").await.text(), "fine");
     });
     let failure = "ConnectionClosed: connection closed before a response came";
     recorded.check(&["GET / 2/0", "GET /cut 1/1"], &[failure]);
@@ -185,13 +170,8 @@ fn a_connection_serves_as_many_requests_as_it_may_and_says_which_is_the_last() {
 #[test]
 fn a_host_header_of_ones_own_is_sent_in_the_place_of_the_urls() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            client.get("/").header("host", "shop.test").await.raise_for_status().expect("200");
-        }
+    with_client(&server.url, |_, client| async move {
+        client.get("/").header("host", "shop.test").await.raise_for_status().expect("200");
     });
     let hosts = |(name, _): &&(String, String)| name == "host";
     let seen = server.seen();

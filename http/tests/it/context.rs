@@ -1,6 +1,6 @@
 //! What requests carry along to those who listen.
 
-use crate::harness::{Server, answer, on_shard, on_shard_of};
+use crate::harness::{Server, answer, on_shard_of, with_client};
 use hatchery_core::{
     events::{Events, RequestEvent},
     shard::Common,
@@ -60,14 +60,9 @@ fn listeners_get_what_the_session_and_the_request_carry_and_the_request_goes_fir
 #[test]
 fn a_context_without_listeners_changes_nothing() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            client.set_context(Tenant("north"));
-            client.get("/").context(Step(1)).await;
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        client.set_context(Tenant("north"));
+        client.get("/").context(Step(1)).await;
     });
     recorded.check(&["GET / 1/0"], &[]);
 }

@@ -1,6 +1,6 @@
 //! The rarer things that a session can do.
 
-use crate::harness::{Server, answer, on_shard, options, read_request};
+use crate::harness::{Server, answer, on_shard, options, read_request, with_client};
 use hatchery_core::ring::{Address, SocketOptions, Stream};
 use hatchery_http::{HttpError, HttpSession, Multipart, SessionOptions};
 use std::{
@@ -13,14 +13,9 @@ use std::{
 #[test]
 fn files_are_sent_as_a_form() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let form = Multipart::new().text("a", "1").file("f", "x.txt", "text/plain", "body");
-            client.post("/").multipart(&form).await.raise_for_status().expect("200");
-        }
+    with_client(&server.url, |_, client| async move {
+        let form = Multipart::new().text("a", "1").file("f", "x.txt", "text/plain", "body");
+        client.post("/").multipart(&form).await.raise_for_status().expect("200");
     });
     let seen = &server.seen()[0];
     let content_type = seen.header("content-type").expect("set");
@@ -32,17 +27,12 @@ fn files_are_sent_as_a_form() {
 #[test]
 fn requests_can_be_renamed_for_a_while() {
     let server = Server::answering(|_| answer("200 OK", "link: </b>; rel=next\r\n", ""));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let renamed = client.rename_request("all");
-            assert_eq!(client.get("/a").await.links()[0].url, "/b");
-            client.get("/b").name("own").await;
-            drop(renamed);
-            client.get("/c").await;
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let renamed = client.rename_request("all");
+        assert_eq!(client.get("/a").await.links()[0].url, "/b");
+        client.get("/b").name("own").await;
+        drop(renamed);
+        client.get("/c").await;
     });
     recorded.check(&["GET all 1/0", "GET own 1/0", "GET /c 1/0"], &[]);
 }
@@ -53,17 +43,12 @@ fn an_api_is_expected_to_answer_json() {
         true => answer("200 OK", "", "{\"a\": [1, 2]}"),
         false => answer("200 OK", "", "<html>"),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/json").rest().await.js()["a"][1], 2);
-            let mut response = client.get("/json/bad").rest().await;
-            response.failure("wrong");
-            drop(response);
-            assert!(client.get("/html").rest().await.js().is_null());
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/json").rest().await.js()["a"][1], 2);
+        let mut response = client.get("/json/bad").rest().await;
+        response.failure("wrong");
+        drop(response);
+        assert!(client.get("/html").rest().await.js().is_null());
     });
     let failure = "Could not parse response as JSON. <html>, response code 200, error expected \
                    value at line 1 column 1";
@@ -102,17 +87,12 @@ fn digest_challenges_are_answered_as_one_sample_and_at_once_from_then_on() {
             answer("401 Unauthorized", challenge, "out")
         }
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.post("/a").body("x").digest_auth("u", "p").await;
-            assert_eq!((response.text().as_ref(), response.history().len()), ("in", 1));
-            let response = client.get("/b").digest_auth("u", "p").await;
-            assert_eq!((response.text().as_ref(), response.history().len()), ("in", 0));
-            assert_eq!(client.get("/c").digest_auth("nobody", "p").await.status_code(), 401);
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let response = client.post("/a").body("x").digest_auth("u", "p").await;
+        assert_eq!((response.text().as_ref(), response.history().len()), ("in", 1));
+        let response = client.get("/b").digest_auth("u", "p").await;
+        assert_eq!((response.text().as_ref(), response.history().len()), ("in", 0));
+        assert_eq!(client.get("/c").digest_auth("nobody", "p").await.status_code(), 401);
     });
     let failure = "HTTPError: 401 Client Error: Unauthorized for url: /c";
     recorded.check(&["POST /a 1/0", "GET /b 1/0", "GET /c 1/1"], &[failure]);
@@ -211,18 +191,13 @@ fn digest_challenges_are_answered_where_redirects_lead_and_count_up() {
             _ => answer("401 Unauthorized", challenge, "out"),
         }
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.post("/start").body("x").digest_auth("u", "p").await;
-            assert_eq!(response.text(), "in");
-            let history: Vec<_> =
-                response.history().iter().map(hatchery_http::Response::status_code).collect();
-            assert_eq!(history, [307, 401]);
-            assert_eq!(client.post("/inner").digest_auth("u", "p").await.status_code(), 200);
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let response = client.post("/start").body("x").digest_auth("u", "p").await;
+        assert_eq!(response.text(), "in");
+        let history: Vec<_> =
+            response.history().iter().map(hatchery_http::Response::status_code).collect();
+        assert_eq!(history, [307, 401]);
+        assert_eq!(client.post("/inner").digest_auth("u", "p").await.status_code(), 200);
     });
     recorded.check(&["POST /start 1/0", "POST /inner 1/0"], &[]);
     let seen = server.seen();
@@ -240,15 +215,10 @@ fn the_time_for_a_request_spans_both_rounds_of_digest() {
         std::thread::sleep(Duration::from_millis(200));
         answer("401 Unauthorized", "www-authenticate: Digest realm=\"r\", nonce=\"n\"\r\n", "")
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = Duration::from_millis(300);
-            let response = client.get("/").timeout(limit).digest_auth("u", "p").await;
-            assert!(response.error().is_some_and(HttpError::is_timeout), "{response:?}");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let limit = Duration::from_millis(300);
+        let response = client.get("/").timeout(limit).digest_auth("u", "p").await;
+        assert!(response.error().is_some_and(HttpError::is_timeout), "{response:?}");
     });
     recorded.check(&["GET / 1/1"], &["TimedOut: no response within 300ms"]);
 }
@@ -256,18 +226,13 @@ fn the_time_for_a_request_spans_both_rounds_of_digest() {
 #[test]
 fn an_api_is_asked_past_its_caches_and_checked() {
     let server = Server::answering(|_| answer("200 OK", "", "{\"price\": 4}"));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let mut response = client.get("/item?id=1").rest_().await;
-            let price = response.js()["price"].as_u64();
-            assert!(response.check(price == Some(4), "wrong price"));
-            drop(response);
-            let mut response = client.get("/item").name("item").rest_().await;
-            assert!(!response.check(price == Some(3), "wrong price,"));
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let mut response = client.get("/item?id=1").rest_().await;
+        let price = response.js()["price"].as_u64();
+        assert!(response.check(price == Some(4), "wrong price"));
+        drop(response);
+        let mut response = client.get("/item").name("item").rest_().await;
+        assert!(!response.check(price == Some(3), "wrong price,"));
     });
     let failure = "wrong price, response was {\"price\": 4}";
     recorded.check(&["GET /item?id=1&_=... 1/0", "GET item 1/1"], &[failure]);

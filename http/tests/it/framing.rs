@@ -1,6 +1,6 @@
 //! Responses that are unusual and right.
 
-use crate::harness::{Server, answer, on_shard, read_request};
+use crate::harness::{Server, answer, on_shard, read_request, with_client};
 use hatchery_http::HttpSession;
 use std::{
     io::{BufReader, Write},
@@ -12,14 +12,9 @@ use std::{
 #[track_caller]
 fn check(response: &'static str, body: &'static str, n_connections: usize) {
     let server = Server::answering(move |_| response.into());
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                assert_eq!(client.get("/").await.text(), body);
-            }
+    let recorded = with_client(&server.url, move |_, client| async move {
+        for _ in 0..2 {
+            assert_eq!(client.get("/").await.text(), body);
         }
     });
     recorded.check(&["GET / 2/0"], &[]);
@@ -64,14 +59,9 @@ fn a_body_may_end_with_its_connection() {
         read_request(i, &mut reader);
         let _ = reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\nall of it");
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                assert_eq!(client.get("/").await.text(), "all of it");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..2 {
+            assert_eq!(client.get("/").await.text(), "all of it");
         }
     });
     recorded.check(&["GET / 2/0"], &[]);
@@ -80,16 +70,11 @@ fn a_body_may_end_with_its_connection() {
 #[test]
 fn a_head_response_has_no_body_whatever_its_length_says() {
     let server = Server::answering(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n".to_vec());
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                let response = client.head("/").await;
-                assert_eq!((response.status_code(), response.content()), (200, &b""[..]));
-                assert_eq!(response.header("content-length"), Some("99"));
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..2 {
+            let response = client.head("/").await;
+            assert_eq!((response.status_code(), response.content()), (200, &b""[..]));
+            assert_eq!(response.header("content-length"), Some("99"));
         }
     });
     recorded.check(&["HEAD / 2/0"], &[]);
@@ -99,13 +84,8 @@ fn a_head_response_has_no_body_whatever_its_length_says() {
 #[test]
 fn a_reason_of_the_servers_own_is_kept() {
     let server = Server::answering(|_| answer("599 All Gone Wrong", "", ""));
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/").await.reason(), "All Gone Wrong");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/").await.reason(), "All Gone Wrong");
     });
     recorded.check(&["GET / 1/1"], &["HTTPError: 599 Server Error: All Gone Wrong for url: /"]);
 }
@@ -145,17 +125,12 @@ fn the_response_time_ends_with_the_last_byte_and_elapsed_with_the_head() {
             say("x");
         }
     });
-    let url = server.url;
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                let response = client.get("/").catch_response().await;
-                assert_eq!(response.text(), "x");
-                assert!(response.response_time() >= Duration::from_millis(100));
-                assert!(response.elapsed() < Duration::from_millis(100));
-            }
+    with_client(&server.url, |_, client| async move {
+        for _ in 0..2 {
+            let response = client.get("/").catch_response().await;
+            assert_eq!(response.text(), "x");
+            assert!(response.response_time() >= Duration::from_millis(100));
+            assert!(response.elapsed() < Duration::from_millis(100));
         }
     });
 }

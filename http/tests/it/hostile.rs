@@ -1,6 +1,6 @@
 //! Servers that do not behave: one sample, one readable failure, and the session goes on.
 
-use crate::harness::{LEAN, Recorded, Server, answer, on_shard, read_request};
+use crate::harness::{LEAN, Recorded, Server, answer, on_shard, read_request, with_client};
 use hatchery_http::{HttpError, HttpSession, SessionOptions};
 use std::{
     io::{BufReader, Read, Write},
@@ -36,17 +36,13 @@ pub(crate) fn check(
     failure: &str,
 ) -> Recorded {
     let url = server(misbehave).url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = Duration::from_millis(300);
-            let response = client.get("/bad").read_timeout(limit).await;
-            assert_eq!(response.status_code(), 0);
-            assert!(response.content().is_empty());
-            assert!(response.raise_for_status().is_err());
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+    let recorded = with_client(&url, |_, client| async move {
+        let limit = Duration::from_millis(300);
+        let response = client.get("/bad").read_timeout(limit).await;
+        assert_eq!(response.status_code(), 0);
+        assert!(response.content().is_empty());
+        assert!(response.raise_for_status().is_err());
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     recorded.check(&["GET /bad 1/1", "GET /ok 1/0"], &[failure]);
     recorded
@@ -169,16 +165,12 @@ fn a_body_that_drips_ends_with_the_total_timeout_and_not_with_the_read_timeout()
         }
     })
     .url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let start = Instant::now();
-            let (total, read) = (Duration::from_millis(400), Duration::from_millis(200));
-            let response = client.get("/bad").timeout(total).read_timeout(read).await;
-            assert!(response.error().is_some_and(HttpError::is_timeout));
-            assert!(start.elapsed() >= total && start.elapsed() < 3 * total);
-        }
+    let recorded = with_client(&url, |_, client| async move {
+        let start = Instant::now();
+        let (total, read) = (Duration::from_millis(400), Duration::from_millis(200));
+        let response = client.get("/bad").timeout(total).read_timeout(read).await;
+        assert!(response.error().is_some_and(HttpError::is_timeout));
+        assert!(start.elapsed() >= total && start.elapsed() < 3 * total);
     });
     recorded.check(&["GET /bad 1/1"], &["TimedOut: response not complete within 400ms"]);
 }
@@ -188,13 +180,9 @@ fn a_tls_handshake_that_stalls_ends_with_the_connect_timeout() {
     let url =
         Server::raw(|_, mut stream| while stream.read(&mut [0; 512]).is_ok_and(|n| n > 0) {}).url;
     let url = url.replace("http:", "https:");
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.get("/").connect_timeout(Duration::from_millis(100)).await;
-            assert!(response.error().is_some_and(HttpError::is_timeout));
-        }
+    let recorded = with_client(&url, |_, client| async move {
+        let response = client.get("/").connect_timeout(Duration::from_millis(100)).await;
+        assert!(response.error().is_some_and(HttpError::is_timeout));
     });
     recorded.check(&["GET / 1/1"], &["TimedOut: not connected within 100ms"]);
 }
@@ -225,14 +213,9 @@ fn a_name_without_an_address() {
 #[test]
 fn a_redirect_to_itself_ends_after_thirty() {
     let server = Server::answering(|_| answer("302 Found", "location: /loop\r\n", ""));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.get("/loop").await;
-            assert!(response.error().is_some_and(HttpError::is_too_many_redirects));
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let response = client.get("/loop").await;
+        assert!(response.error().is_some_and(HttpError::is_too_many_redirects));
     });
     recorded.check(&["GET /loop 1/1"], &["TooManyRedirects: exceeded 30 redirects"]);
     assert_eq!(server.seen().len(), 31);
@@ -241,13 +224,8 @@ fn a_redirect_to_itself_ends_after_thirty() {
 #[test]
 fn a_redirect_to_nowhere_is_a_failure_of_that_request() {
     let server = Server::answering(|_| answer("302 Found", "location: http://[bad\r\n", ""));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/").await.status_code(), 0);
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/").await.status_code(), 0);
     });
     let failure = "InvalidURL: 'http://[bad': invalid IPv6 address";
     recorded.check(&["GET / 1/1"], &[failure]);
@@ -281,15 +259,10 @@ fn an_idle_connection_that_is_closed_is_not_used_again() {
             let _ = reader.get_mut().write_all(&answer("200 OK", "", &i.to_string()));
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for i in 0..3 {
-                assert_eq!(client.get("/").await.text(), i.to_string());
-                shard.sleep(Duration::from_millis(30)).await;
-            }
+    let recorded = with_client(&server.url, |shard, client| async move {
+        for i in 0..3 {
+            assert_eq!(client.get("/").await.text(), i.to_string());
+            shard.sleep(Duration::from_millis(30)).await;
         }
     });
     recorded.check(&["GET / 3/0"], &[]);
@@ -305,15 +278,10 @@ fn a_connection_closed_under_a_request_is_replaced_once_as_one_sample() {
             read_request(i, &mut reader);
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for i in 0..3 {
-                let response = client.post("/").body("again").await;
-                assert_eq!(response.text(), i.to_string());
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for i in 0..3 {
+            let response = client.post("/").body("again").await;
+            assert_eq!(response.text(), i.to_string());
         }
     });
     recorded.check(&["POST / 3/0"], &[]);
@@ -349,15 +317,10 @@ fn a_request_whose_user_is_killed_is_abandoned_and_its_connection_closed() {
 fn a_flood_of_cookies_is_cut() {
     let flood: String = (0..90).map(|i| format!("set-cookie: c{i}=1\r\n")).collect();
     let server = Server::answering(move |_| answer("200 OK", &flood, ""));
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.get("/").await;
-            assert_eq!(response.cookies().count(), 90);
-            client.get("/").await;
-        }
+    with_client(&server.url, |_, client| async move {
+        let response = client.get("/").await;
+        assert_eq!(response.cookies().count(), 90);
+        client.get("/").await;
     });
     let sent = server.seen()[1].header("cookie").map(|line| line.split(';').count());
     assert_eq!(sent, Some(64));

@@ -1,7 +1,7 @@
 //! Servers that send without end: what is taken in is bounded, and the server is left standing.
 
 use crate::{
-    harness::{LEAN, Server, answer, on_shard, options, read_request},
+    harness::{LEAN, Server, answer, on_shard, options, read_request, with_client},
     hostile::server,
 };
 use hatchery_http::{HttpError, HttpSession, SessionOptions};
@@ -217,19 +217,14 @@ fn cookies_are_bounded_in_number_and_size() {
         flood += &format!("set-cookie: first={page}\r\n");
         answer("200 OK", &flood, "")
     });
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for page in 0..30 {
-                client.get(format!("/{page}")).await;
-            }
-            // What is there already may still change.
-            assert_eq!(client.cookie("first").as_deref(), Some("29"));
-            assert_eq!(client.cookie("large"), None);
-            client.get("/last").await;
+    with_client(&server.url, |_, client| async move {
+        for page in 0..30 {
+            client.get(format!("/{page}")).await;
         }
+        // What is there already may still change.
+        assert_eq!(client.cookie("first").as_deref(), Some("29"));
+        assert_eq!(client.cookie("large"), None);
+        client.get("/last").await;
     });
     let sent = server.seen().last().and_then(|seen| seen.header("cookie").map(str::to_owned));
     let sent = sent.expect("there are cookies");
@@ -243,13 +238,8 @@ fn a_loop_of_redirects_with_growing_addresses_ends() {
         let path = request.line.split(' ').nth(1).unwrap_or_default();
         answer("302 Found", &format!("location: {path}{}\r\n", "x".repeat(1_000)), "")
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert!(client.get("/").await.error().is_some_and(HttpError::is_too_many_redirects));
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert!(client.get("/").await.error().is_some_and(HttpError::is_too_many_redirects));
     });
     recorded.check(&["GET / 1/1"], &["TooManyRedirects: exceeded 30 redirects"]);
 }
@@ -259,13 +249,9 @@ fn an_address_of_a_redirect_that_is_far_too_long_is_a_failure() {
     let location = format!("HTTP/1.1 302 Found\r\nlocation: /{}\r\n", "x".repeat(100_000));
     let text = format!("{location}content-length: 0\r\n\r\n");
     let url = server(move |stream| drop(stream.write_all(text.as_bytes()))).url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/bad").await.status_code(), 0);
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+    let recorded = with_client(&url, |_, client| async move {
+        assert_eq!(client.get("/bad").await.status_code(), 0);
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     let (text, n) = &recorded.errors[0];
     assert!(text.starts_with("InvalidURL: ") && *n == 1, "{text}");

@@ -1,10 +1,9 @@
 //! Responses of ambiguous or broken shape, as are used to smuggle one response into another.
 
 use crate::{
-    harness::{LEAN, Server, answer, on_shard},
+    harness::{LEAN, Server, answer, with_client},
     hostile::{check, says},
 };
-use hatchery_http::HttpSession;
 
 /// A whole response to `/bad` that must fail with the text of the path under test.
 #[track_caller]
@@ -20,14 +19,9 @@ fn taken(response: &'static str, body: &'static str, n_connections: usize) {
         true => response.into(),
         false => answer("200 OK", "", "next"),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/odd").await.text(), body, "{response}");
-            assert_eq!(client.get("/next").await.text(), "next", "{response}");
-        }
+    let recorded = with_client(&server.url, move |_, client| async move {
+        assert_eq!(client.get("/odd").await.text(), body, "{response}");
+        assert_eq!(client.get("/next").await.text(), "next", "{response}");
     });
     recorded.check(&["GET /odd 1/0", "GET /next 1/0"], &[]);
     assert_eq!(server.seen()[1].connection + 1, n_connections, "{response}");
@@ -114,14 +108,9 @@ fn codings_that_do_not_end_in_chunks_last_to_the_end_of_the_connection() {
     let server = crate::hostile::server(says(
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\ncontent-length: 1\r\n\r\nabc",
     ));
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/odd").await.text(), "abc");
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/odd").await.text(), "abc");
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     recorded.check(&["GET /odd 1/0", "GET /ok 1/0"], &[]);
 }
@@ -150,13 +139,8 @@ fn a_second_response_behind_the_first_is_nobodys() {
         true => response.into(),
         false => answer("200 OK", "", "next"),
     });
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            client.get("/odd").await;
-            assert_eq!(client.get("/next").await.text(), "next");
-        }
+    with_client(&server.url, |_, client| async move {
+        client.get("/odd").await;
+        assert_eq!(client.get("/next").await.text(), "next");
     });
 }

@@ -1,10 +1,9 @@
 //! Servers that break off, close one half, or stall, at every stage of a response.
 
 use crate::{
-    harness::{LEAN, Server, answer, on_shard, read_request},
+    harness::{LEAN, Server, answer, read_request, with_client},
     hostile::{check, reset, says},
 };
-use hatchery_http::HttpSession;
 use std::{
     io::{BufReader, Read, Write},
     net::{Shutdown, TcpStream},
@@ -85,14 +84,9 @@ fn a_whole_response_on_a_half_closed_socket_counts() {
             let _ = stream.read_to_end(&mut Vec::new());
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for i in 0..3 {
-                assert_eq!(client.get("/").await.text(), i.to_string());
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for i in 0..3 {
+            assert_eq!(client.get("/").await.text(), i.to_string());
         }
     });
     recorded.check(&["GET / 3/0"], &[]);
@@ -109,14 +103,9 @@ fn a_head_that_drips_in_is_read() {
             }
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..20 {
-                assert_eq!(client.get("/").await.text(), "fine");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..20 {
+            assert_eq!(client.get("/").await.text(), "fine");
         }
     });
     recorded.check(&["GET / 20/0"], &[]);
@@ -136,16 +125,11 @@ fn a_kept_connection_that_is_reset_under_each_request_is_tried_anew_once() {
             let _ = reader.get_mut().write_all(&answer("200 OK", "", "again"));
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/a").await.text(), "fine");
-            assert_eq!(client.get("/b").await.status_code(), 0);
-            let limit = Duration::from_secs(10);
-            assert_eq!(client.get("/c").timeout(limit).await.text(), "again");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/a").await.text(), "fine");
+        assert_eq!(client.get("/b").await.status_code(), 0);
+        let limit = Duration::from_secs(10);
+        assert_eq!(client.get("/c").timeout(limit).await.text(), "again");
     });
     recorded.check(&["GET /a 1/0", "GET /b 1/1", "GET /c 1/0"], &[RESET]);
 }
@@ -161,16 +145,11 @@ fn a_response_that_comes_before_the_request_is_refused_or_not_used() {
             let _ = reader.get_mut().write_all(&answer("200 OK", "", "asked"));
         }
     });
-    let url = server.url;
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            // It may come before or after the request, which nobody can tell.
-            let first = client.get("/").await;
-            assert!(["early", "asked", ""].contains(&&*first.text()), "{LEAN} {first:?}");
-            client.close();
-            assert_eq!(client.get("/").await.text(), "asked");
-        }
+    with_client(&server.url, |_, client| async move {
+        // It may come before or after the request, which nobody can tell.
+        let first = client.get("/").await;
+        assert!(["early", "asked", ""].contains(&&*first.text()), "{LEAN} {first:?}");
+        client.close();
+        assert_eq!(client.get("/").await.text(), "asked");
     });
 }

@@ -1,6 +1,6 @@
 //! The members of python-requests' `Response`, and bodies that are none or too large.
 
-use crate::harness::{HTTP2, Server, answer, on_shard, options};
+use crate::harness::{HTTP2, Server, answer, on_shard, options, with_client};
 use hatchery_http::{BodyStream, HttpError, HttpSession, Method, PreparedRequest, SessionOptions};
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
@@ -216,15 +216,10 @@ fn the_length_is_that_of_the_decoded_body_or_of_a_streams_head() {
         );
         [head.as_bytes(), &body].concat()
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/whole").await.content().len(), 10_000);
-            let all = client.get("/stream").stream().await.read_all().await.expect("whole");
-            assert_eq!(all.len(), 10_000);
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/whole").await.content().len(), 10_000);
+        let all = client.get("/stream").stream().await.read_all().await.expect("whole");
+        assert_eq!(all.len(), 10_000);
     });
     recorded.check(&["GET /whole 1/0", "GET /stream 1/0"], &[]);
     assert_eq!((recorded.entries[0].4, recorded.entries[1].4), (10_000, n_sent as u64));

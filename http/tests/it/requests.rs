@@ -1,24 +1,23 @@
 //! Requests against a server that behaves.
 
-use crate::harness::{Server, answer, on_shard};
+use crate::harness::{Server, answer, on_shard, with_client};
 use hatchery_http::{HttpError, HttpSession};
 use std::{collections::BTreeMap, rc::Rc};
 
 #[test]
 fn a_plain_get_is_one_sample_and_keeps_its_connection() {
     let server = Server::answering(|_| answer("200 OK", "", "hello"));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
+    let expected = format!("{}/a", server.url);
+    let recorded = with_client(&server.url, move |_, client| {
+        let expected = expected.clone();
         async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
             for _ in 0..3 {
                 let response = client.get("/a").await;
                 assert_eq!(response.status_code(), 200);
                 assert_eq!(response.reason(), "OK");
                 assert!(response.ok());
                 assert_eq!(response.content(), b"hello");
-                assert_eq!(response.url(), format!("{url}/a"));
+                assert_eq!(response.url(), expected);
             }
         }
     });
@@ -33,21 +32,16 @@ fn a_plain_get_is_one_sample_and_keeps_its_connection() {
 #[test]
 fn bodies_and_headers_arrive_as_given() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let value = BTreeMap::from([("a", 1)]);
-            client.post("/json").json(&value).await.raise_for_status().expect("200");
-            client.post("/form").form(&[("a", "b c"), ("d", "é")]).await;
-            client.put("/text").body("text").header("content-type", "text/x").await;
-            client.delete("/none").basic_auth("u", "p").cookie("c", "1").await;
-            client.get("/q").params(&[("x", "1 2")]).header("User-Agent", "me").await;
-            client.head("/head").await;
-            client.options("/options").await;
-            client.patch("/patch").body(vec![b'x'; 3_000_000]).await;
-        }
+    with_client(&server.url, |_, client| async move {
+        let value = BTreeMap::from([("a", 1)]);
+        client.post("/json").json(&value).await.raise_for_status().expect("200");
+        client.post("/form").form(&[("a", "b c"), ("d", "é")]).await;
+        client.put("/text").body("text").header("content-type", "text/x").await;
+        client.delete("/none").basic_auth("u", "p").cookie("c", "1").await;
+        client.get("/q").params(&[("x", "1 2")]).header("User-Agent", "me").await;
+        client.head("/head").await;
+        client.options("/options").await;
+        client.patch("/patch").body(vec![b'x'; 3_000_000]).await;
     });
     let seen = server.seen();
     let body = |i: usize| String::from_utf8_lossy(&seen[i].body).into_owned();
@@ -128,25 +122,20 @@ fn urls_of_no_use_are_errors_and_not_recorded() {
 #[test]
 fn what_no_request_can_carry_is_an_error_and_no_panic() {
     let server = Server::answering(|_| answer("200 OK", "", "fine"));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let long: &'static str = Box::leak(format!("/{}", "x".repeat(70_000)).into());
-            for path in [long, "/?"] {
-                let response = client.get(path).params(&[("long", long)]).await;
-                assert!(response.error().is_some_and(HttpError::is_invalid_url), "{response:?}");
-            }
-            let response = client.get(long).await;
+    let recorded = with_client(&server.url, |_, client| async move {
+        let long: &'static str = Box::leak(format!("/{}", "x".repeat(70_000)).into());
+        for path in [long, "/?"] {
+            let response = client.get(path).params(&[("long", long)]).await;
             assert!(response.error().is_some_and(HttpError::is_invalid_url), "{response:?}");
-            client.set_cookie("good", "1").expect("it can be sent");
-            for (name, value) in [("a\nb", "1"), ("a", "1\r\n")] {
-                let error = client.set_cookie(name, value).expect_err("it cannot be sent");
-                assert!(error.is_invalid_request() && error.text().contains("the cookie"));
-            }
-            assert_eq!(client.get("/").await.text(), "fine");
         }
+        let response = client.get(long).await;
+        assert!(response.error().is_some_and(HttpError::is_invalid_url), "{response:?}");
+        client.set_cookie("good", "1").expect("it can be sent");
+        for (name, value) in [("a\nb", "1"), ("a", "1\r\n")] {
+            let error = client.set_cookie(name, value).expect_err("it cannot be sent");
+            assert!(error.is_invalid_request() && error.text().contains("the cookie"));
+        }
+        assert_eq!(client.get("/").await.text(), "fine");
     });
     recorded.check(&["GET / 1/0"], &[]);
     assert_eq!(server.seen()[0].header("cookie"), Some("good=1"));
@@ -168,22 +157,18 @@ fn redirects_are_followed_as_one_sample_with_cookies_and_without_credentials_els
         _ => answer("200 OK", "", ""),
     });
     let url = server.url.replace("http://", "http://me:pw@");
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.post("/login").form(&[("a", "b")]).await;
-            assert_eq!((response.text().as_ref(), response.history().len()), ("home", 1));
-            assert!(response.history()[0].is_redirect());
-            assert_eq!(client.cookie("s").as_deref(), Some("1"));
-            client.post("/keep").body("kept").await;
-            let response = client.get("/away").header("authorization", "mine").await;
-            assert_eq!(response.text(), "other");
-            let response = client.head("/away").await;
-            assert_eq!((response.status_code(), response.reason()), (301, "Moved Permanently"));
-            let response = client.get("/away").allow_redirects(false).await;
-            assert!(response.is_permanent_redirect());
-        }
+    let recorded = with_client(&url, |_, client| async move {
+        let response = client.post("/login").form(&[("a", "b")]).await;
+        assert_eq!((response.text().as_ref(), response.history().len()), ("home", 1));
+        assert!(response.history()[0].is_redirect());
+        assert_eq!(client.cookie("s").as_deref(), Some("1"));
+        client.post("/keep").body("kept").await;
+        let response = client.get("/away").header("authorization", "mine").await;
+        assert_eq!(response.text(), "other");
+        let response = client.head("/away").await;
+        assert_eq!((response.status_code(), response.reason()), (301, "Moved Permanently"));
+        let response = client.get("/away").allow_redirects(false).await;
+        assert!(response.is_permanent_redirect());
     });
     recorded.check(&["POST /login 1/0", "POST /keep 1/0", "GET /away 2/0", "HEAD /away 1/0"], &[]);
     let seen = server.seen();
@@ -222,19 +207,14 @@ fn credentials_of_a_url_go_where_its_redirects_lead_on_the_same_host() {
 #[test]
 fn a_body_has_its_own_length_whatever_its_headers_say() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for (name, value) in [("content-length", "9"), ("transfer-encoding", "chunked")] {
-                let request = client.post("/").body("four").header(name, value).keep_request();
-                let response = request.await;
-                response.raise_for_status().expect("200");
-                let sent = response.request().expect("kept");
-                assert_eq!(sent.header("content-length"), Some("4"));
-                assert_eq!(sent.header("transfer-encoding"), None);
-            }
+    with_client(&server.url, |_, client| async move {
+        for (name, value) in [("content-length", "9"), ("transfer-encoding", "chunked")] {
+            let request = client.post("/").body("four").header(name, value).keep_request();
+            let response = request.await;
+            response.raise_for_status().expect("200");
+            let sent = response.request().expect("kept");
+            assert_eq!(sent.header("content-length"), Some("4"));
+            assert_eq!(sent.header("transfer-encoding"), None);
         }
     });
     for request in server.seen() {
@@ -249,25 +229,20 @@ fn a_caught_response_is_recorded_once_as_decided_last() {
         true => answer("500 Internal Server Error", "", ""),
         false => answer("200 OK", "", ""),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let mut caught = client.get("/500/ok").catch_response().await;
-            caught.failure("not this");
-            caught.success();
-            drop(caught);
-            let mut caught = client.get("/bad").catch_response().name("renamed").await;
-            caught.success();
-            caught.failure(format!("status {}", caught.status_code()));
-            caught.set_response_length(9);
-            drop(caught);
-            drop(client.get("/500/undecided").catch_response().await);
-            drop(client.get("/undecided").catch_response().await);
-            let caught = Rc::new(client.get("/kept").catch_response().await);
-            assert!(caught.ok());
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let mut caught = client.get("/500/ok").catch_response().await;
+        caught.failure("not this");
+        caught.success();
+        drop(caught);
+        let mut caught = client.get("/bad").catch_response().name("renamed").await;
+        caught.success();
+        caught.failure(format!("status {}", caught.status_code()));
+        caught.set_response_length(9);
+        drop(caught);
+        drop(client.get("/500/undecided").catch_response().await);
+        drop(client.get("/undecided").catch_response().await);
+        let caught = Rc::new(client.get("/kept").catch_response().await);
+        assert!(caught.ok());
     });
     recorded.check(
         &[
@@ -291,24 +266,14 @@ fn a_body_is_text_in_the_encoding_that_is_set_and_has_lines_and_pieces() {
         b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\n\xe9\r\na\n"
             .into()
     });
-    let url = server.url;
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let mut response = client.get("/").await;
-            assert_eq!(response.encoding(), None);
-            assert!(
-                response.set_encoding("klingon").is_err_and(|error| error.is_invalid_request())
-            );
-            response.set_encoding("latin1").expect("known");
-            assert_eq!(
-                (response.encoding(), &*response.text()),
-                (Some("windows-1252"), "é\r\na\n")
-            );
-            assert!(response.iter_lines().eq([&b"\xe9"[..], b"a"]));
-            assert!(response.iter_content(2).eq([&b"\xe9\r"[..], b"\na", b"\n"]));
-            response.close();
-        }
+    with_client(&server.url, |_, client| async move {
+        let mut response = client.get("/").await;
+        assert_eq!(response.encoding(), None);
+        assert!(response.set_encoding("klingon").is_err_and(|error| error.is_invalid_request()));
+        response.set_encoding("latin1").expect("known");
+        assert_eq!((response.encoding(), &*response.text()), (Some("windows-1252"), "é\r\na\n"));
+        assert!(response.iter_lines().eq([&b"\xe9"[..], b"a"]));
+        assert!(response.iter_content(2).eq([&b"\xe9\r"[..], b"\na", b"\n"]));
+        response.close();
     });
 }

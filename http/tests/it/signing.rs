@@ -1,7 +1,7 @@
 //! Credentials that a program makes itself.
 
-use crate::harness::{Server, answer, on_shard};
-use hatchery_http::{HeaderMap, HeaderName, HeaderValue, HttpSession, PreparedRequest};
+use crate::harness::{Server, answer, with_client};
+use hatchery_http::{HeaderMap, HeaderName, HeaderValue, PreparedRequest};
 use std::{cell::Cell, rc::Rc};
 
 /// A signature of method, path and body.
@@ -23,24 +23,19 @@ fn a_request_is_signed_by_the_program_where_redirects_lead_but_not_for_others() 
         "GET /e HTTP/1.1" => answer("302 Found", &format!("location: {to}/f\r\n"), ""),
         _ => answer("200 OK", "", ""),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let n_signed = Rc::new(Cell::new(0));
-            let counted = Rc::clone(&n_signed);
-            let request = client.post("/a").params(&[("b", "c")]).body("body").keep_request();
-            let request = request.auth(move |request| {
-                counted.set(counted.get() + 1);
-                sign(request)
-            });
-            let response = request.header("x-signature", "none").await;
-            assert_eq!((response.text().as_ref(), n_signed.get()), ("other", 3));
-            let first = response.history()[0].request().expect("kept");
-            assert_eq!(first.header("x-signature"), Some("POST a?b=c:body"));
-            client.get("/unsigned").await;
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let n_signed = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&n_signed);
+        let request = client.post("/a").params(&[("b", "c")]).body("body").keep_request();
+        let request = request.auth(move |request| {
+            counted.set(counted.get() + 1);
+            sign(request)
+        });
+        let response = request.header("x-signature", "none").await;
+        assert_eq!((response.text().as_ref(), n_signed.get()), ("other", 3));
+        let first = response.history()[0].request().expect("kept");
+        assert_eq!(first.header("x-signature"), Some("POST a?b=c:body"));
+        client.get("/unsigned").await;
     });
     recorded.check(&["POST /a?b=c 1/0", "GET /unsigned 1/0"], &[]);
     let signatures: Vec<_> =

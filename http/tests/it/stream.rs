@@ -1,7 +1,7 @@
 //! Responses read piece by piece.
 
 use crate::{
-    harness::{Server, answer, on_shard},
+    harness::{Server, answer, on_shard, with_client},
     pieces,
 };
 use hatchery_http::{HttpError, HttpSession};
@@ -15,25 +15,20 @@ fn lines_come_as_they_are_sent_and_the_sample_is_the_head() {
             piece.into()
         }))
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                let mut response = client.get("/").stream().await;
-                assert_eq!(response.status_code(), 200);
-                let mut lines = vec![];
-                while let Some(line) = response.next_line().await.expect("whole") {
-                    lines.push(line);
-                }
-                assert_eq!(lines, ["a", "b", "", "cd"]);
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..2 {
+            let mut response = client.get("/").stream().await;
+            assert_eq!(response.status_code(), 200);
+            let mut lines = vec![];
+            while let Some(line) = response.next_line().await.expect("whole") {
+                lines.push(line);
             }
-            let all = client.get("/").stream().await.read_all().await.expect("whole");
-            assert_eq!(&all[..], b"a\r\nb\n\ncd");
-            let early = client.get("/early").stream().await;
-            assert!(early.ok());
+            assert_eq!(lines, ["a", "b", "", "cd"]);
         }
+        let all = client.get("/").stream().await.read_all().await.expect("whole");
+        assert_eq!(&all[..], b"a\r\nb\n\ncd");
+        let early = client.get("/early").stream().await;
+        assert!(early.ok());
     });
     recorded.check(&["GET / 3/0", "GET /early 1/0"], &[]);
 }
@@ -48,20 +43,15 @@ fn a_stream_that_breaks_off_is_an_error_of_the_call_and_failures_are_recorded() 
         }
         false => answer("503 Service Unavailable", "", "later"),
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = Duration::from_millis(200);
-            let mut cut = client.get("/cut").read_timeout(limit).stream().await;
-            assert_eq!(cut.next_piece().await.expect("a piece").map(|piece| piece.len()), Some(50));
-            assert!(cut.next_piece().await.is_err_and(|error| HttpError::is_timeout(&error)));
-            assert_eq!(cut.next_piece().await.expect("ended"), None);
-            let busy = client.get("/busy").stream().await;
-            assert_eq!(busy.status_code(), 503);
-            assert_eq!(&busy.read_all().await.expect("whole")[..], b"later");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let limit = Duration::from_millis(200);
+        let mut cut = client.get("/cut").read_timeout(limit).stream().await;
+        assert_eq!(cut.next_piece().await.expect("a piece").map(|piece| piece.len()), Some(50));
+        assert!(cut.next_piece().await.is_err_and(|error| HttpError::is_timeout(&error)));
+        assert_eq!(cut.next_piece().await.expect("ended"), None);
+        let busy = client.get("/busy").stream().await;
+        assert_eq!(busy.status_code(), 503);
+        assert_eq!(&busy.read_all().await.expect("whole")[..], b"later");
     });
     let failure = "HTTPError: 503 Server Error: Service Unavailable for url: /busy";
     recorded.check(&["GET /cut 1/0", "GET /busy 1/1"], &[failure]);
@@ -147,29 +137,24 @@ fn a_compressed_body_is_decoded_as_it_comes_and_bombs_stay_small() {
         );
         [head.as_bytes(), body].concat()
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let mut response = client.get("/").stream().await;
-            let mut n_bytes = 0;
-            while let Some(piece) = response.next_piece().await.expect("whole") {
-                assert!(piece.len() <= 128 * 1024 && piece.iter().all(|&byte| byte == b'0'));
-                n_bytes += piece.len();
-            }
-            assert_eq!(n_bytes, 64 << 20);
-            let mut raw = client.get("/").stream().await;
-            let mut n_raw = 0;
-            while let Some(piece) = raw.raw().await.expect("whole") {
-                n_raw += piece.len();
-            }
-            assert_eq!(n_raw, n_sent);
-            let mut broken = client.get("/broken").stream().await;
-            let error = broken.next_piece().await.expect_err("broken");
-            assert!(error.text().starts_with("ContentDecodingError: gzip: "), "{error}");
-            assert_eq!(broken.next_piece().await.expect("given up"), None);
+    let recorded = with_client(&server.url, move |_, client| async move {
+        let mut response = client.get("/").stream().await;
+        let mut n_bytes = 0;
+        while let Some(piece) = response.next_piece().await.expect("whole") {
+            assert!(piece.len() <= 128 * 1024 && piece.iter().all(|&byte| byte == b'0'));
+            n_bytes += piece.len();
         }
+        assert_eq!(n_bytes, 64 << 20);
+        let mut raw = client.get("/").stream().await;
+        let mut n_raw = 0;
+        while let Some(piece) = raw.raw().await.expect("whole") {
+            n_raw += piece.len();
+        }
+        assert_eq!(n_raw, n_sent);
+        let mut broken = client.get("/broken").stream().await;
+        let error = broken.next_piece().await.expect_err("broken");
+        assert!(error.text().starts_with("ContentDecodingError: gzip: "), "{error}");
+        assert_eq!(broken.next_piece().await.expect("given up"), None);
     });
     recorded.check(&["GET / 2/0", "GET /broken 1/0"], &[]);
     // The length is that of the head, as in Locust.

@@ -1,6 +1,6 @@
 //! Request bodies that are made while they are sent.
 
-use crate::harness::{Server, answer, on_shard, read_head};
+use crate::harness::{Server, answer, on_shard, read_head, with_client};
 use futures_core::Stream;
 use hatchery_core::{shard::Shard, timer::Sleep};
 use hatchery_http::{BodyStream, HttpError, HttpSession, Multipart};
@@ -112,25 +112,21 @@ impl Stream for Ticks {
 #[test]
 fn a_stream_of_unknown_length_is_chunked_and_one_of_known_length_is_not() {
     let (url, seen) = server(|_| answer("200 OK", "", ""));
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let body = BodyStream::new(Ticks::new(&shard, 3));
-            client.post("/ticks").body_stream(body).await.raise_for_status().expect("200");
-            let body = BodyStream::pieces(["a", "", "bc"]).length(3);
-            let put = client.put("/known").header("content-length", "99").body_stream(body);
-            put.await.raise_for_status().expect("200");
-            let mut file = tempfile::NamedTempFile::new().expect("a file");
-            file.write_all(&[b'x'; 100_000]).expect("written");
-            let body = BodyStream::file(file.path()).expect("it is there");
-            client.post("/file").body_stream(body).await.raise_for_status().expect("200");
-            let body = BodyStream::reader(std::io::Cursor::new("read"));
-            let post = client.post("/reader").header("content-type", "text/x").body_stream(body);
-            post.await.raise_for_status().expect("200");
-            let body = BodyStream::pieces(Vec::<String>::new());
-            client.post("/nothing").body_stream(body).await.raise_for_status().expect("200");
-        }
+    let recorded = with_client(&url, |shard, client| async move {
+        let body = BodyStream::new(Ticks::new(&shard, 3));
+        client.post("/ticks").body_stream(body).await.raise_for_status().expect("200");
+        let body = BodyStream::pieces(["a", "", "bc"]).length(3);
+        let put = client.put("/known").header("content-length", "99").body_stream(body);
+        put.await.raise_for_status().expect("200");
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&[b'x'; 100_000]).expect("written");
+        let body = BodyStream::file(file.path()).expect("it is there");
+        client.post("/file").body_stream(body).await.raise_for_status().expect("200");
+        let body = BodyStream::reader(std::io::Cursor::new("read"));
+        let post = client.post("/reader").header("content-type", "text/x").body_stream(body);
+        post.await.raise_for_status().expect("200");
+        let body = BodyStream::pieces(Vec::<String>::new());
+        client.post("/nothing").body_stream(body).await.raise_for_status().expect("200");
     });
     let entries = [
         "POST /ticks 1/0",
@@ -263,16 +259,11 @@ fn check_early(after: impl Fn(&mut BufReader<TcpStream>) + Send + Sync + 'static
             return after(&mut reader);
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let endless = BodyStream::pieces(std::iter::repeat_with(|| vec![b'e'; 16 * 1024]));
-            let response = client.post("/large").body_stream(endless).await;
-            assert_eq!((response.status_code(), &*response.text()), (413, "too much"));
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let endless = BodyStream::pieces(std::iter::repeat_with(|| vec![b'e'; 16 * 1024]));
+        let response = client.post("/large").body_stream(endless).await;
+        assert_eq!((response.status_code(), &*response.text()), (413, "too much"));
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     let failure = "HTTPError: 413 Client Error: Payload Too Large for url: /large";
     recorded.check(&["POST /large 1/1", "GET /ok 1/0"], &[failure]);
@@ -306,16 +297,11 @@ fn an_early_answer_that_is_no_refusal_does_not_end_the_body() {
             all.send(body.map(|chunks| chunks.len())).expect("the test waits");
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                let body = BodyStream::new(Ticks::new(&shard, 20));
-                let response = client.post("/").body_stream(body).await;
-                assert_eq!(response.text(), "welcome");
-            }
+    let recorded = with_client(&server.url, |shard, client| async move {
+        for _ in 0..2 {
+            let body = BodyStream::new(Ticks::new(&shard, 20));
+            let response = client.post("/").body_stream(body).await;
+            assert_eq!(response.text(), "welcome");
         }
     });
     recorded.check(&["POST / 2/0"], &[]);
@@ -329,19 +315,15 @@ fn redirects_that_keep_the_body_need_a_stream_that_can_be_sent_again() {
         line if line.contains("/keep") => answer("307 Temporary", "location: /there\r\n", ""),
         _ => answer("200 OK", "", "there"),
     });
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let once = || BodyStream::pieces(["on", "ce"]);
-            assert_eq!(client.post("/see").body_stream(once()).await.text(), "there");
-            let response = client.post("/keep").body_stream(once()).await;
-            assert!(response.error().is_some_and(HttpError::is_upload), "{response:?}");
-            let shard = Rc::clone(&shard);
-            let again = BodyStream::repeatable(move || Ticks::new(&shard, 2));
-            let response = client.post("/keep2").body_stream(again).await;
-            assert_eq!((&*response.text(), response.history().len()), ("there", 1));
-        }
+    let recorded = with_client(&url, |shard, client| async move {
+        let once = || BodyStream::pieces(["on", "ce"]);
+        assert_eq!(client.post("/see").body_stream(once()).await.text(), "there");
+        let response = client.post("/keep").body_stream(once()).await;
+        assert!(response.error().is_some_and(HttpError::is_upload), "{response:?}");
+        let shard = Rc::clone(&shard);
+        let again = BodyStream::repeatable(move || Ticks::new(&shard, 2));
+        let response = client.post("/keep2").body_stream(again).await;
+        assert_eq!((&*response.text(), response.history().len()), ("there", 1));
     });
     let failure = "UnrewindableBodyError: a streamed body cannot be sent again; make it by \
                    BodyStream::repeatable or BodyStream::file";
@@ -357,23 +339,19 @@ fn redirects_that_keep_the_body_need_a_stream_that_can_be_sent_again() {
 #[test]
 fn files_of_a_form_may_be_streams() {
     let (url, seen) = server(|_| answer("200 OK", "", ""));
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let part = BodyStream::pieces(["sau", "sage"]).length(7);
-            let form = Multipart::new()
-                .text("title", "menu")
-                .stream("f", "s.txt", "text/plain", part)
-                .file("g", "t.txt", "text/plain", "toast");
-            client.post("/").multipart(&form).await.raise_for_status().expect("200");
-            let part = BodyStream::new(Ticks::new(&shard, 2));
-            let form = Multipart::new().stream("f", "s.txt", "text/plain", part);
-            client.post("/").multipart(&form).await.raise_for_status().expect("200");
-            // Its stream is spent.
-            let again = client.post("/").multipart(&form).await;
-            assert!(again.error().is_some_and(HttpError::is_upload), "{again:?}");
-        }
+    with_client(&url, |shard, client| async move {
+        let part = BodyStream::pieces(["sau", "sage"]).length(7);
+        let form = Multipart::new()
+            .text("title", "menu")
+            .stream("f", "s.txt", "text/plain", part)
+            .file("g", "t.txt", "text/plain", "toast");
+        client.post("/").multipart(&form).await.raise_for_status().expect("200");
+        let part = BodyStream::new(Ticks::new(&shard, 2));
+        let form = Multipart::new().stream("f", "s.txt", "text/plain", part);
+        client.post("/").multipart(&form).await.raise_for_status().expect("200");
+        // Its stream is spent.
+        let again = client.post("/").multipart(&form).await;
+        assert!(again.error().is_some_and(HttpError::is_upload), "{again:?}");
     });
     let seen = seen.lock().expect("no panic").clone();
     assert_eq!(seen.len(), 2);
@@ -407,16 +385,11 @@ fn an_upload_that_nobody_takes_ends_with_the_read_timeout() {
         // Until the test is over.
         let _ = is_held.recv();
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let endless = BodyStream::pieces(std::iter::repeat_with(|| vec![b'e'; 16 * 1024]));
-            let limit = Duration::from_millis(300);
-            let response = client.post("/").read_timeout(limit).body_stream(endless).await;
-            assert!(response.error().is_some_and(HttpError::is_timeout));
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let endless = BodyStream::pieces(std::iter::repeat_with(|| vec![b'e'; 16 * 1024]));
+        let limit = Duration::from_millis(300);
+        let response = client.post("/").read_timeout(limit).body_stream(endless).await;
+        assert!(response.error().is_some_and(HttpError::is_timeout));
     });
     recorded.check(&["POST / 1/1"], &["TimedOut: no response, nothing read for 300ms"]);
     drop(hold);

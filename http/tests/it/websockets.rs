@@ -1,17 +1,14 @@
 //! WebSockets, against tungstenite's server.
 
-use crate::harness::{Recorded, Server, answer, on_shard};
-use hatchery_core::shard::Shard;
+use crate::harness::{Server, answer, on_shard, with_client};
 use hatchery_http::{
     HeaderMap, HeaderName, HeaderValue, HttpError, HttpSession, SessionOptions, WebSocketMessage,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
 use std::{
-    future::Future,
     io::{Read, Write},
     net::TcpStream,
-    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -46,25 +43,9 @@ fn echo_server() -> Server {
     })
 }
 
-/// Runs a test with a session for a server.
-#[track_caller]
-fn with<F>(
-    server: &Server,
-    test: impl Fn(Rc<Shard>, HttpSession) -> F + Send + Sync + 'static,
-) -> Recorded
-where
-    F: Future<Output = ()> + 'static,
-{
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-        test(shard, client)
-    })
-}
-
 #[test]
 fn messages_go_both_ways_as_samples() {
-    let recorded = with(&echo_server(), |_, client| async move {
+    let recorded = with_client(&echo_server().url, |_, client| async move {
         let mut socket = client.websocket("/feed").await.expect("upgraded");
         assert_eq!(socket.subprotocol(), None);
         socket.send_text("hello").await.expect("open");
@@ -99,7 +80,7 @@ fn messages_go_both_ways_as_samples() {
 
 #[test]
 fn large_messages_arrive_whole_and_those_beyond_the_limit_end_the_session() {
-    let recorded = with(&echo_server(), |_, client| async move {
+    let recorded = with_client(&echo_server().url, |_, client| async move {
         let mut socket = client.websocket("/").message_bytes_max(3_000_000).await.expect("open");
         let large = "x".repeat(3_000_000);
         assert!(socket.call(large.clone()).await.expect("open").text() == Some(&large));
@@ -136,7 +117,7 @@ fn the_upgrade_carries_headers_cookies_and_credentials_and_chooses_a_protocol() 
             echo(socket);
         }
     });
-    let recorded = with(&server, |_, client| async move {
+    let recorded = with_client(&server.url, |_, client| async move {
         client.set_cookie("who", "me").expect("a site");
         let request = client.websocket("/room").params(&[("id", 7)]).name("room");
         let request = request.header("x-own", "yes").bearer_auth("key").subprotocols(["v2", "v1"]);
@@ -157,7 +138,7 @@ fn the_upgrade_carries_headers_cookies_and_credentials_and_chooses_a_protocol() 
 #[track_caller]
 fn check_refused(answer: &'static str, failure: &str) {
     let server = Server::answering(move |_| answer.into());
-    let recorded = with(&server, |_, client| async move {
+    let recorded = with_client(&server.url, |_, client| async move {
         client.websocket("/ws").await.expect_err("refused");
     });
     recorded.check(&["WS /ws 1/1"], &[failure]);
@@ -184,7 +165,7 @@ fn a_server_that_does_not_upgrade_is_one_failure() {
 #[test]
 fn a_refusal_has_the_name_of_the_request() {
     let server = Server::answering(|_| answer("404 Not Found", "", ""));
-    let recorded = with(&server, |_, client| async move {
+    let recorded = with_client(&server.url, |_, client| async move {
         for i in 0..3 {
             let request = client.websocket(format!("/room/{i}")).name("/room/[id]");
             request.subprotocols([]).await.expect_err("refused");
@@ -197,7 +178,7 @@ fn a_refusal_has_the_name_of_the_request() {
 
 #[test]
 fn a_goodbye_that_cannot_be_said_is_named() {
-    with(&echo_server(), |_, client| async move {
+    with_client(&echo_server().url, |_, client| async move {
         let bad = [(1005, String::new(), "1005: "), (1000, "x".repeat(124), ", and this one 124")];
         for (code, reason, named) in bad {
             let socket = client.websocket("/").await.expect("upgraded");
@@ -215,7 +196,7 @@ fn a_goodbye_that_is_talked_over_is_waited_for_no_longer_than_its_time() {
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    let recorded = with(&server, |_, client| async move {
+    let recorded = with_client(&server.url, |_, client| async move {
         let socket = client.websocket("/").await.expect("upgraded");
         assert!(socket.close().await.is_err_and(|error| error.is_timeout()));
     });
@@ -230,7 +211,7 @@ fn a_message_that_nobody_takes_ends_with_the_read_timeout() {
         // Until the test is over.
         let _ = is_held.recv();
     });
-    let recorded = with(&server, |_, client| async move {
+    let recorded = with_client(&server.url, |_, client| async move {
         let limit = Duration::from_millis(300);
         let mut socket = client.websocket("/").read_timeout(limit).await.expect("upgraded");
         let error = loop {
@@ -286,7 +267,7 @@ fn rude(end: impl Fn(WebSocket<TcpStream>) + Send + Sync + 'static) -> Server {
 
 #[test]
 fn a_peer_that_vanishes_is_one_failure() {
-    let recorded = with(&rude(drop), |_, client| async move {
+    let recorded = with_client(&rude(drop).url, |_, client| async move {
         let mut socket = client.websocket("/").await.expect("upgraded");
         socket.send_text("bye").await.expect("open");
         assert!(socket.recv().await.is_err_and(|error| error.is_closed()));
@@ -301,7 +282,7 @@ fn a_peer_that_vanishes_under_a_call_is_one_failure() {
         let stream = socket.get_ref();
         socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
     };
-    let recorded = with(&rude(reset), |_, client| async move {
+    let recorded = with_client(&rude(reset).url, |_, client| async move {
         let mut socket = client.websocket("/").await.expect("upgraded");
         assert!(socket.call("bye").await.is_err_and(|error| error.is_closed()));
         assert!(socket.close().await.is_err());
@@ -312,7 +293,7 @@ fn a_peer_that_vanishes_under_a_call_is_one_failure() {
 
 #[test]
 fn a_goodbye_ends_the_messages_and_one_for_a_reason_is_a_failure() {
-    let recorded = with(&echo_server(), |_, client| async move {
+    let recorded = with_client(&echo_server().url, |_, client| async move {
         let mut socket = client.websocket("/").await.expect("upgraded");
         socket.send_text("quit").await.expect("open");
         assert_eq!(socket.recv().await.expect("orderly"), None);
@@ -327,7 +308,7 @@ fn a_goodbye_ends_the_messages_and_one_for_a_reason_is_a_failure() {
         let _ = socket.close(Some(frame));
         while socket.read().is_ok() {}
     });
-    let recorded = with(&broken, |_, client| async move {
+    let recorded = with_client(&broken.url, |_, client| async move {
         let mut socket = client.websocket("/").await.expect("upgraded");
         socket.send_text("save").await.expect("open");
         socket.recv().await.expect_err("no disk");
@@ -342,7 +323,7 @@ fn bytes_that_are_no_frames_are_one_failure() {
         let _ = socket.get_mut().write_all(&b"HTTP/1.1 200 OK\r\n\r\n".repeat(9));
         let _ = socket.get_mut().read(&mut [0]);
     });
-    let recorded = with(&garbage, |_, client| async move {
+    let recorded = with_client(&garbage.url, |_, client| async move {
         let mut socket = client.websocket("/").await.expect("upgraded");
         socket.call("x").await.expect_err("garbage");
     });
@@ -352,7 +333,7 @@ fn bytes_that_are_no_frames_are_one_failure() {
 
 #[test]
 fn silence_ends_with_the_read_timeout_and_the_session_goes_on() {
-    let recorded = with(&echo_server(), |_, client| async move {
+    let recorded = with_client(&echo_server().url, |_, client| async move {
         let limit = Duration::from_millis(100);
         let mut socket = client.websocket("/").read_timeout(limit).await.expect("upgraded");
         assert!(socket.recv().await.is_err_and(|error: HttpError| error.is_timeout()));
@@ -369,7 +350,7 @@ fn a_session_that_is_dropped_closes_its_connection() {
         let mut socket = accept(stream).expect("upgraded");
         gone.send(socket.read().is_err()).expect("the test waits");
     });
-    with(&server, move |shard, client| {
+    with_client(&server.url, move |shard, client| {
         let is_gone = is_gone.clone();
         async move {
             let mut socket = client.websocket("/").await.expect("upgraded");

@@ -6,9 +6,9 @@ use crate::{
         CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, HEADERS, INTERNAL_ERROR, OK, Peer,
         REFUSED_STREAM, join, server,
     },
-    harness::{Server, on_shard},
+    harness::{Server, with_client},
 };
-use hatchery_http::{HttpError, HttpSession};
+use hatchery_http::HttpError;
 use std::{
     future::IntoFuture,
     io::{Read, Write},
@@ -30,21 +30,17 @@ fn check(misbehave: impl Fn(u32, &mut Peer) + Send + Sync + 'static, failure: &s
             }
         }
     });
-    check_url(server.url, failure);
+    check_url(&server.url, failure);
 }
 
 #[track_caller]
-fn check_url(url: String, failure: &str) {
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = Duration::from_millis(500);
-            let response = client.get("/bad").read_timeout(limit).await;
-            assert_eq!(response.status_code(), 0, "{response:?}");
-            assert!(response.content().is_empty());
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+fn check_url(url: &str, failure: &str) {
+    let recorded = with_client(url, |_, client| async move {
+        let limit = Duration::from_millis(500);
+        let response = client.get("/bad").read_timeout(limit).await;
+        assert_eq!(response.status_code(), 0, "{response:?}");
+        assert!(response.content().is_empty());
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     recorded.check(&["GET /bad 1/1", "GET /ok 1/0"], &[failure]);
 }
@@ -84,7 +80,7 @@ fn garbage_instead_of_settings() {
         let _ = stream.write_all(&[0xff; 64]);
         let _ = stream.read(&mut [0; 4096]);
     });
-    check_url(server.url, "MalformedResponse: HTTP/2 FRAME_SIZE_ERROR");
+    check_url(&server.url, "MalformedResponse: HTTP/2 FRAME_SIZE_ERROR");
 }
 
 #[test]
@@ -93,7 +89,7 @@ fn a_server_that_speaks_http_1_only() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
         let _ = stream.read(&mut [0; 4096]);
     });
-    check_url(server.url, "MalformedResponse: the server speaks HTTP/1.1, not HTTP/2");
+    check_url(&server.url, "MalformedResponse: the server speaks HTTP/1.1, not HTTP/2");
 }
 
 #[test]
@@ -159,17 +155,12 @@ fn a_window_that_stays_shut_ends_with_the_timeout() {
             }
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = Duration::from_millis(100);
-            let stuck = client.post("/").body(vec![b'x'; 10_000_000]).timeout(limit).await;
-            assert!(stuck.error().is_some_and(HttpError::is_timeout), "{stuck:?}");
-            let stuck = client.get("/ok").await;
-            assert_eq!(stuck.text(), "fine");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let limit = Duration::from_millis(100);
+        let stuck = client.post("/").body(vec![b'x'; 10_000_000]).timeout(limit).await;
+        assert!(stuck.error().is_some_and(HttpError::is_timeout), "{stuck:?}");
+        let stuck = client.get("/ok").await;
+        assert_eq!(stuck.text(), "fine");
     });
     let failure = "TimedOut: no response within 100ms";
     recorded.check(&["POST / 1/1", "GET /ok 1/0"], &[failure]);
@@ -188,16 +179,11 @@ fn a_connection_that_breaks_is_one_failure_for_each_of_its_requests() {
             }
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for response in join((0..5).map(|_| client.get("/").into_future())).await {
-                assert!(response.error().is_some_and(HttpError::is_closed), "{response:?}");
-            }
-            assert_eq!(client.get("/ok").await.text(), "fine");
+    let recorded = with_client(&server.url, |_, client| async move {
+        for response in join((0..5).map(|_| client.get("/").into_future())).await {
+            assert!(response.error().is_some_and(HttpError::is_closed), "{response:?}");
         }
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     // Closed with bytes unread (the window updates and acknowledgements), so by a reset.
     let texts: Vec<_> = recorded.errors.iter().map(|(text, n)| (text.as_str(), *n)).collect();
@@ -212,13 +198,9 @@ fn a_connect_that_fails_is_one_failure_for_each_that_waited() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     drop(listener);
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for response in join((0..5).map(|_| client.get("/").into_future())).await {
-                assert!(response.error().is_some_and(HttpError::is_connect), "{response:?}");
-            }
+    let recorded = with_client(&url, |_, client| async move {
+        for response in join((0..5).map(|_| client.get("/").into_future())).await {
+            assert!(response.error().is_some_and(HttpError::is_connect), "{response:?}");
         }
     });
     let failure = "ConnectionRefused: Connection refused (os error 111)";
@@ -250,16 +232,11 @@ fn requests_that_the_server_did_not_look_at_are_sent_once_more() {
         }
         while peer.next().is_some() {}
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let responses = join((0..2).map(|_| client.get("/").into_future())).await;
-            let texts: Vec<_> = responses.iter().map(|response| response.text()).collect();
-            assert_eq!(texts, ["first", "second"]);
-            assert_eq!(client.get("/refused").await.text(), "second");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let responses = join((0..2).map(|_| client.get("/").into_future())).await;
+        let texts: Vec<_> = responses.iter().map(|response| response.text()).collect();
+        assert_eq!(texts, ["first", "second"]);
+        assert_eq!(client.get("/refused").await.text(), "second");
     });
     recorded.check(&["GET / 2/0", "GET /refused 1/0"], &[]);
 }
@@ -271,13 +248,8 @@ fn a_request_that_is_refused_twice_has_failed() {
             peer.reset(stream, REFUSED_STREAM);
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert!(client.get("/").await.error().is_some_and(HttpError::is_closed));
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert!(client.get("/").await.error().is_some_and(HttpError::is_closed));
     });
     recorded.check(&["GET / 1/1"], &["StreamReset: server reset the stream: REFUSED_STREAM"]);
 }
@@ -294,15 +266,10 @@ fn a_server_that_has_had_enough_is_a_failure_and_a_new_connection() {
             }
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let response = client.get("/bad").await;
-            assert!(response.error().is_some_and(HttpError::is_closed), "{response:?}");
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let response = client.get("/bad").await;
+        assert!(response.error().is_some_and(HttpError::is_closed), "{response:?}");
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     assert_eq!(recorded.errors.len(), 1, "{recorded:?}");
 }
@@ -314,15 +281,10 @@ fn an_answer_is_read_though_the_connection_is_reset_after_it() {
         peer.answer(stream, b"too much");
         // Closed with most of the body unread, which resets it.
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..10 {
-                let response = client.post("/").body(vec![b'x'; 1_000_000]).await;
-                assert_eq!(response.text(), "too much", "{response:?}");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..10 {
+            let response = client.post("/").body(vec![b'x'; 1_000_000]).await;
+            assert_eq!(response.text(), "too much", "{response:?}");
         }
     });
     recorded.check(&["POST / 10/0"], &[]);
@@ -334,15 +296,10 @@ fn a_connection_closed_while_idle_is_replaced() {
         let Some(stream) = peer.next_request() else { return };
         peer.answer(stream, b"fine");
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..20 {
-                let response = client.get("/").await;
-                assert_eq!(response.text(), "fine", "{response:?}");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..20 {
+            let response = client.get("/").await;
+            assert_eq!(response.text(), "fine", "{response:?}");
         }
     });
     recorded.check(&["GET / 20/0"], &[]);

@@ -5,7 +5,7 @@ use crate::{
         ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, OK, PING, RST_STREAM, join,
         server,
     },
-    harness::{Server, answer, on_shard, options},
+    harness::{Server, answer, on_shard, options, with_client},
 };
 use hatchery_http::{HttpError, HttpSession, SessionOptions};
 use std::{collections::VecDeque, future::IntoFuture, time::Duration};
@@ -15,15 +15,10 @@ const MAX_CONCURRENT_STREAMS: u16 = 3;
 #[test]
 fn requests_that_are_joined_share_a_connection_from_the_first_on() {
     let server = Server::answering(|request| answer("200 OK", "", &request.line));
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let requests = (0..50).map(|i| client.get(format!("/{i}")).name("/[i]").into_future());
-            for (i, response) in join(requests).await.into_iter().enumerate() {
-                assert_eq!(response.text(), format!("GET /{i} HTTP/1.1"));
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let requests = (0..50).map(|i| client.get(format!("/{i}")).name("/[i]").into_future());
+        for (i, response) in join(requests).await.into_iter().enumerate() {
+            assert_eq!(response.text(), format!("GET /{i} HTTP/1.1"));
         }
     });
     recorded.check(&["GET /[i] 50/0"], &[]);
@@ -56,15 +51,10 @@ fn no_more_streams_are_open_than_the_server_takes_and_the_rest_wait_in_line() {
         }
         assert_eq!(peer.next_request(), None);
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/").await.text(), "first");
-            for response in join((0..10).map(|_| client.get("/").into_future())).await {
-                assert_eq!(response.text(), "next");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/").await.text(), "first");
+        for response in join((0..10).map(|_| client.get("/").into_future())).await {
+            assert_eq!(response.text(), "next");
         }
     });
     recorded.check(&["GET / 11/0"], &[]);
@@ -90,14 +80,9 @@ fn streams_refused_because_the_first_settings_were_late_are_sent_once_more() {
             }
         }));
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for response in join((0..20).map(|_| client.get("/").into_future())).await {
-                response.raise_for_status().expect("200");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for response in join((0..20).map(|_| client.get("/").into_future())).await {
+            response.raise_for_status().expect("200");
         }
     });
     recorded.check(&["GET / 20/0"], &[]);
@@ -124,24 +109,19 @@ fn a_request_that_is_given_up_resets_its_stream_and_leaves_the_connection() {
             }
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let limit = Duration::from_millis(50);
-            let late = client.get("/late").timeout(limit).await;
-            assert!(late.error().is_some_and(HttpError::is_timeout), "{late:?}");
-            let killed = client.get("/killed").into_future();
-            shard.timeout(limit, killed).await.expect_err("never answered");
-            // What was given up is not sent before the shard runs the connection's task.
-            shard.sleep(limit).await;
-            let mut left = client.get("/left").stream().await;
-            assert_eq!(left.next_piece().await.expect("a piece").as_deref(), Some(&b"begin"[..]));
-            drop(left);
-            shard.sleep(limit).await;
-            assert_eq!(client.get("/fine").await.text(), "fine");
-        }
+    let recorded = with_client(&server.url, |shard, client| async move {
+        let limit = Duration::from_millis(50);
+        let late = client.get("/late").timeout(limit).await;
+        assert!(late.error().is_some_and(HttpError::is_timeout), "{late:?}");
+        let killed = client.get("/killed").into_future();
+        shard.timeout(limit, killed).await.expect_err("never answered");
+        // What was given up is not sent before the shard runs the connection's task.
+        shard.sleep(limit).await;
+        let mut left = client.get("/left").stream().await;
+        assert_eq!(left.next_piece().await.expect("a piece").as_deref(), Some(&b"begin"[..]));
+        drop(left);
+        shard.sleep(limit).await;
+        assert_eq!(client.get("/fine").await.text(), "fine");
     });
     let failure = "TimedOut: no response within 50ms";
     recorded.check(&["GET /late 1/1", "GET /left 1/0", "GET /fine 1/0"], &[failure]);
@@ -206,21 +186,15 @@ fn large_bodies_flow_both_ways_at_a_time_and_one_that_nobody_reads_holds_up_none
         true => answer("200 OK", "", &"x".repeat(N_BYTES)),
         false => answer("200 OK", "", &request.body.len().to_string()),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let mut slow = client.get("/large").name("slow").stream().await;
-            let first = slow.next_piece().await.expect("a piece").expect("not the end");
-            let down = async { client.get("/large").await.content().len() };
-            let up =
-                async { client.post("/up").body(vec![b'y'; N_BYTES]).await.text().into_owned() };
-            let lengths = join([boxed(async { down.await.to_string() }), boxed(up)]).await;
-            assert_eq!(lengths, [N_BYTES.to_string(), N_BYTES.to_string()]);
-            let rest = slow.read_all().await.expect("whole");
-            assert_eq!(first.len() + rest.len(), N_BYTES);
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let mut slow = client.get("/large").name("slow").stream().await;
+        let first = slow.next_piece().await.expect("a piece").expect("not the end");
+        let down = async { client.get("/large").await.content().len() };
+        let up = async { client.post("/up").body(vec![b'y'; N_BYTES]).await.text().into_owned() };
+        let lengths = join([boxed(async { down.await.to_string() }), boxed(up)]).await;
+        assert_eq!(lengths, [N_BYTES.to_string(), N_BYTES.to_string()]);
+        let rest = slow.read_all().await.expect("whole");
+        assert_eq!(first.len() + rest.len(), N_BYTES);
     });
     recorded.check(&["GET slow 1/0", "GET /large 1/0", "POST /up 1/0"], &[]);
     assert!(server.seen().iter().all(|request| request.connection == 0));
@@ -245,15 +219,10 @@ fn an_answer_may_come_before_the_body_was_sent() {
             }
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            for _ in 0..2 {
-                let response = client.post("/").body(vec![b'x'; 1_000_000]).await;
-                assert_eq!(response.text(), "enough", "{response:?}");
-            }
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..2 {
+            let response = client.post("/").body(vec![b'x'; 1_000_000]).await;
+            assert_eq!(response.text(), "enough", "{response:?}");
         }
     });
     recorded.check(&["POST / 2/0"], &[]);
@@ -270,17 +239,9 @@ fn trailers_and_interim_responses_are_passed_over() {
             peer.send(HEADERS, END_HEADERS | END_STREAM, stream, b"\x00\x01a\x01b");
         }
     });
-    let url = server.url;
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            assert_eq!(client.get("/").await.text(), "body");
-            assert_eq!(
-                &client.get("/").stream().await.read_all().await.expect("whole")[..],
-                b"body"
-            );
-        }
+    with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/").await.text(), "body");
+        assert_eq!(&client.get("/").stream().await.read_all().await.expect("whole")[..], b"body");
     });
 }
 
@@ -294,19 +255,14 @@ fn the_response_time_ends_with_the_last_byte_and_elapsed_with_the_head() {
             peer.send(DATA, END_STREAM, stream, b"late");
         }
     });
-    let url = server.url;
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let begin = shard.now_ns();
-            let response = client.get("/").await;
-            assert!(shard.now_ns() - begin >= PAUSE.as_nanos() as u64);
-            assert!(response.elapsed() < PAUSE, "{:?}", response.elapsed());
-            // Bytes that keep coming keep the read timeout away; none do, for longer than that.
-            let stalled = client.get("/").read_timeout(PAUSE / 4).await;
-            assert!(stalled.error().is_some_and(HttpError::is_timeout));
-        }
+    let recorded = with_client(&server.url, |shard, client| async move {
+        let begin = shard.now_ns();
+        let response = client.get("/").await;
+        assert!(shard.now_ns() - begin >= PAUSE.as_nanos() as u64);
+        assert!(response.elapsed() < PAUSE, "{:?}", response.elapsed());
+        // Bytes that keep coming keep the read timeout away; none do, for longer than that.
+        let stalled = client.get("/").read_timeout(PAUSE / 4).await;
+        assert!(stalled.error().is_some_and(HttpError::is_timeout));
     });
     let failure = "TimedOut: response stalled, nothing read for 50ms";
     recorded.check(&["GET / 2/1"], &[failure]);

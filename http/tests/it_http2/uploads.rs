@@ -1,7 +1,7 @@
 //! Request bodies that are made while they are sent, on streams of HTTP/2.
 
-use crate::harness::{Server, answer, on_shard};
-use hatchery_http::{BodyStream, HttpError, HttpSession};
+use crate::harness::{Server, answer, with_client};
+use hatchery_http::{BodyStream, HttpError};
 
 #[test]
 fn streamed_bodies_go_as_the_windows_allow_and_fail_alone() {
@@ -9,23 +9,18 @@ fn streamed_bodies_go_as_the_windows_allow_and_fail_alone() {
         line if line.contains("/keep") => answer("307 Temporary", "location: /a\r\n", ""),
         _ => answer("200 OK", "", &request.body.len().to_string()),
     });
-    let url = server.url.clone();
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let client = HttpSession::with_base_url(&shard, &url).expect("a URL");
-            let pieces = || std::iter::repeat_with(|| vec![b'h'; 100_000]).take(30);
-            let response = client.post("/a").body_stream(BodyStream::pieces(pieces())).await;
-            assert_eq!(response.text(), "3000000");
-            let body = BodyStream::pieces(pieces()).length(3_000_000);
-            assert_eq!(client.post("/a").body_stream(body).await.text(), "3000000");
-            let body = BodyStream::pieces(pieces()).length(4);
-            let response = client.post("/bad").body_stream(body).await;
-            assert!(response.error().is_some_and(HttpError::is_upload), "{response:?}");
-            let body = BodyStream::pieces(pieces());
-            let response = client.post("/keep").body_stream(body).await;
-            assert!(response.error().is_some_and(HttpError::is_upload), "{response:?}");
-        }
+    let recorded = with_client(&server.url, |_, client| async move {
+        let pieces = || std::iter::repeat_with(|| vec![b'h'; 100_000]).take(30);
+        let response = client.post("/a").body_stream(BodyStream::pieces(pieces())).await;
+        assert_eq!(response.text(), "3000000");
+        let body = BodyStream::pieces(pieces()).length(3_000_000);
+        assert_eq!(client.post("/a").body_stream(body).await.text(), "3000000");
+        let body = BodyStream::pieces(pieces()).length(4);
+        let response = client.post("/bad").body_stream(body).await;
+        assert!(response.error().is_some_and(HttpError::is_upload), "{response:?}");
+        let body = BodyStream::pieces(pieces());
+        let response = client.post("/keep").body_stream(body).await;
+        assert!(response.error().is_some_and(HttpError::is_upload), "{response:?}");
     });
     let failures = [
         "UnrewindableBodyError: a streamed body cannot be sent again; make it by \
