@@ -86,6 +86,17 @@ pub(super) fn run(
     });
 }
 
+/// What was done about the end of the task runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OutOfTasks {
+    /// Nothing: there are some left, or nobody has looked.
+    No,
+    /// The users were asked to end, once: there may be many.
+    Asked,
+    /// They have ended, and the shard has said so.
+    Said,
+}
+
 struct Pump {
     shard: Rc<Shard>,
     classes: Vec<Rc<dyn Hatch>>,
@@ -97,8 +108,7 @@ struct Pump {
     next_pulse_ns: u64,
     /// The longest round since the last pulse.
     stall_max_ns: u64,
-    /// Whether the shard has said that its task runs are used up.
-    said_tasks_done: bool,
+    out_of_tasks: OutOfTasks,
     gathering: Gathering,
     /// Set when the shard was told to quit: the time by which it does.
     quit_by_ns: Option<u64>,
@@ -120,7 +130,7 @@ impl Pump {
             to_hatch: vec![],
             next_pulse_ns,
             stall_max_ns: 0,
-            said_tasks_done: false,
+            out_of_tasks: OutOfTasks::No,
             gathering: Gathering::new(),
             quit_by_ns: None,
         }
@@ -206,7 +216,7 @@ impl Pump {
         match command {
             Command::TestStart { n_tasks } => {
                 self.shard.set_tasks_left(n_tasks);
-                self.said_tasks_done = false;
+                self.out_of_tasks = OutOfTasks::No;
                 let shard = self.shard.index();
                 self.shard.events().test_start.fire_with(|| TestStart { shard });
             }
@@ -250,12 +260,15 @@ impl Pump {
 
     /// There is no task left to begin: who waits ends now, who works when its task is done.
     fn end_out_of_tasks(&mut self) {
-        if self.said_tasks_done {
-            return;
+        match self.out_of_tasks {
+            OutOfTasks::No => self.stop(Whom::All, Stop::Ask),
+            // There is nothing to do for those that were to come.
+            OutOfTasks::Asked => self.to_hatch.clear(),
+            OutOfTasks::Said => return,
         }
-        self.stop(Whom::All, Stop::Ask);
+        self.out_of_tasks = OutOfTasks::Asked;
         if self.shard.users_mut().is_empty() {
-            self.said_tasks_done = true;
+            self.out_of_tasks = OutOfTasks::Said;
             self.report();
             self.shard.report(Report::TasksDone { shard: self.shard.index() });
         }
