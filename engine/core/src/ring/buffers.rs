@@ -25,6 +25,8 @@ pub(super) const GROUP: u16 = 0;
 struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
+    /// Whether it stays mapped for good.
+    is_leaked: bool,
 }
 
 impl Mapping {
@@ -44,12 +46,15 @@ impl Mapping {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).expect("a mapping is never at address zero");
-        Ok(Mapping { start, bytes })
+        Ok(Mapping { start, bytes, is_leaked: false })
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.is_leaked {
+            return;
+        }
         // SAFETY: the mapping is ours, of this size, and nothing refers to it any more: slices of
         // it borrow the `Buffers`, and the kernel has dropped its registration with the ring.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
@@ -88,6 +93,12 @@ impl Buffers {
             buffers.give_back(id);
         }
         Ok(buffers)
+    }
+
+    /// Leaves the memory mapped for good: the kernel may still write to it.
+    pub(super) fn leak(&mut self) {
+        self.entries.is_leaked = true;
+        self.data.is_leaked = true;
     }
 
     /// The bytes that a completion said were received into a buffer.

@@ -14,6 +14,10 @@ use std::{
 impl Driver {
     /// Works off what has completed, and returns how much that was.
     pub(super) fn work_off(&mut self) -> usize {
+        let queue = self.ring.submission();
+        // Not all were taken, or a completion may be held back: the next turn tells.
+        let is_clear = queue.is_empty() && !queue.cq_overflow();
+        drop(queue);
         let mut completions = mem::take(&mut self.completions);
         completions.clear();
         completions.extend(
@@ -24,25 +28,21 @@ impl Driver {
         }
         let n = completions.len();
         self.completions = completions;
-        self.settle_sends();
+        if is_clear {
+            self.settle_sends();
+        }
         n
     }
 
-    /// What was sent at once has been sent, if the kernel has taken it and has not said otherwise:
-    /// such a send completes, with `MSG_DONTWAIT`, while it is submitted, and a failure's
-    /// completion is there when the submitting call returns.
+    /// What was sent at once has been sent, if the kernel has taken all of the queue and the
+    /// completions have not said otherwise: such a send completes, with `MSG_DONTWAIT`, while it is
+    /// submitted, and a failure's completion is there when the submitting call returns. What is
+    /// submitted while completions are worked off is no such send.
     fn settle_sends(&mut self) {
+        self.awaits_sent_now = false;
         if self.sent_now.is_empty() {
             return;
         }
-        let queue = self.ring.submission();
-        // Not all were taken, or a completion may be held back: the next turn tells.
-        let is_unclear = !queue.is_empty() || queue.cq_overflow();
-        drop(queue);
-        if is_unclear {
-            return;
-        }
-        self.awaits_sent_now = false;
         let mut sent_now = mem::take(&mut self.sent_now);
         for slot in sent_now.drain(..) {
             let slot = slot as usize;
@@ -131,13 +131,13 @@ impl Driver {
     fn complete_receive_own(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
         socket.receiving = Receiving::Idle;
-        socket.own.truncate(usize::try_from(result).unwrap_or(0));
+        socket.own_unread = 0..usize::try_from(result).unwrap_or(0);
         match -result {
             0 => socket.end = Some(End::Closed),
             errno if errno > 0 => socket.end = Some(End::Error(errno)),
             _ => {}
         }
-        if socket.own.is_empty() {
+        if socket.own_unread.is_empty() {
             let own = mem::take(&mut socket.own);
             self.keep_own(own);
         }

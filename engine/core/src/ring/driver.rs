@@ -282,10 +282,7 @@ impl Driver {
             return;
         }
         if socket.prefer_own {
-            let mut own = self.spare_own.pop().unwrap_or_else(|| vec![0; OWN_BYTES]);
-            own.resize(OWN_BYTES, 0);
-            socket.own = own;
-            socket.own_from = 0;
+            socket.own = self.spare_own.pop().unwrap_or_else(|| vec![0; OWN_BYTES]);
             socket.receiving = Receiving::Own;
             socket.prefer_own = socket.bulk;
             let entry = opcode::Recv::new(fd, socket.own.as_mut_ptr(), OWN_BYTES as u32).build();
@@ -444,10 +441,13 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if self.n_in_flight > 0 || self.wake_armed {
-            // The kernel may write to these after the ring's descriptor is closed; better a leak,
-            // once per shard and at its end, than a write into freed memory.
+        // The kernel may write to these after the ring's descriptor is closed; better a leak, once
+        // per shard and at its end, than a write into memory that is another's by then.
+        if self.n_in_flight > 0 {
             mem::forget(mem::take(&mut self.sockets));
+            self.buffers.leak();
+        }
+        if self.wake_armed {
             mem::forget(mem::take(&mut self.wake_count));
         }
     }

@@ -5,7 +5,7 @@
 //! a buffer lent to the kernel is never freed under it.
 
 use socket2::SockAddr;
-use std::{collections::VecDeque, io, os::fd::OwnedFd, task::Waker};
+use std::{collections::VecDeque, io, ops::Range, os::fd::OwnedFd, task::Waker};
 
 /// Received data that waits in a provided buffer.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,8 @@ pub(super) struct Socket {
     pub(super) received: VecDeque<Received>,
     /// Buffer of a plain receive, for large bodies and for when the provided buffers ran out.
     pub(super) own: Vec<u8>,
-    pub(super) own_from: usize,
+    /// What of `own` was received and not read; nothing while the kernel holds it.
+    pub(super) own_unread: Range<usize>,
     pub(super) end: Option<End>,
     pub(super) reader: Option<Waker>,
     /// The next receive shall go into `own`.
@@ -80,7 +81,7 @@ impl Socket {
             receiving: Receiving::Idle,
             received: VecDeque::new(),
             own: vec![],
-            own_from: 0,
+            own_unread: 0..0,
             end: None,
             reader: None,
             prefer_own: false,

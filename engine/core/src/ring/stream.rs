@@ -93,15 +93,13 @@ impl Stream {
             }
             return Poll::Ready(Ok(Some(result)));
         }
-        // While the kernel holds `own`, it is not ours to look at.
-        if socket.receiving != super::socket::Receiving::Own && socket.own_from < socket.own.len() {
-            let bytes = &socket.own[socket.own_from..];
+        if !socket.own_unread.is_empty() {
+            let bytes = &socket.own[socket.own_unread.clone()];
             let (n_read, result) = read(bytes);
             assert!(n_read <= bytes.len(), "more was read than there was");
-            socket.own_from += n_read;
-            if socket.own_from == socket.own.len() {
+            socket.own_unread.start += n_read;
+            if socket.own_unread.is_empty() {
                 let own = std::mem::take(&mut socket.own);
-                socket.own_from = 0;
                 driver.keep_own(own);
             }
             return Poll::Ready(Ok(Some(result)));
@@ -147,9 +145,7 @@ impl Stream {
     pub fn has_unread(&self) -> bool {
         let driver = self.ring.driver.borrow();
         let socket = &driver.sockets[self.slot];
-        // While the kernel holds `own`, nothing in it was received.
-        let own_is_ours = socket.receiving != super::socket::Receiving::Own;
-        !socket.received.is_empty() || own_is_ours && socket.own_from < socket.own.len()
+        !socket.received.is_empty() || !socket.own_unread.is_empty()
     }
 
     /// Says that much is to come, or no longer: large amounts are received faster with one large
