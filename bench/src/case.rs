@@ -13,6 +13,8 @@ pub(crate) struct Case {
     /// Each request opens a connection of its own and closes it.
     pub(crate) new_connections: bool,
     pub(crate) tls: bool,
+    /// HTTP/2: over TLS as agreed upon there, over plain TCP without asking (h2c).
+    pub(crate) http2: bool,
 }
 
 /// What is sent.
@@ -33,11 +35,11 @@ pub(crate) enum Work {
 const SMALL: Work = Work::Get { path: "/", body_bytes: 5 };
 
 const fn case(name: &'static str, about: &'static str, work: Work) -> Case {
-    Case { name, about, work, connections: 64, new_connections: false, tls: false }
+    Case { name, about, work, connections: 64, new_connections: false, tls: false, http2: false }
 }
 
 /// Every case, in report order.
-pub(crate) const CASES: [Case; 14] = [
+pub(crate) const CASES: [Case; 16] = [
     case("small", "GET, 5-byte body, 64 connections", SMALL),
     Case { connections: 1, ..case("conns-1", "GET, 5-byte body, 1 connection", SMALL) },
     Case { connections: 1_000, ..case("conns-1000", "GET, 5-byte body, 1,000 connections", SMALL) },
@@ -66,6 +68,12 @@ pub(crate) const CASES: [Case; 14] = [
         ..case("close", "GET, 5-byte body, a new connection per request, 64 at a time", SMALL)
     },
     Case { tls: true, ..case("tls", "GET, 5-byte body, TLS, 64 kept connections", SMALL) },
+    Case { http2: true, ..case("h2c", "GET, 5-byte body, HTTP/2, 64 connections", SMALL) },
+    Case {
+        http2: true,
+        tls: true,
+        ..case("h2-tls", "GET, 5-byte body, HTTP/2 over TLS, 64 kept connections", SMALL)
+    },
     case("names-1", "GET, one path with one name, 64 connections", Work::Names { n: 1 }),
     case("names-500", "GET, 500 paths with a name each, 64 connections", Work::Names { n: 500 }),
     case(

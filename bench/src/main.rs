@@ -6,6 +6,7 @@
 //! keeps its row, with the reason.
 
 mod case;
+mod instructions;
 mod measure;
 mod peer;
 mod report;
@@ -42,6 +43,10 @@ struct Args {
     /// A short look: small, tls and post; 3 rounds of 2 s; wrk, h2load, oha and hatchery; nginx
     #[arg(long)]
     quick: bool,
+    /// Count hatchery's instructions per request with valgrind instead; small and http-user on nginx
+    /// unless told otherwise
+    #[arg(long, conflicts_with_all = ["quick", "peers", "rounds", "json", "markdown"])]
+    instructions: bool,
     /// Cases to run [default: all]
     #[arg(long = "case", value_name = "NAME", num_args = 1.., value_parser = CASES.map(|case| case.name))]
     cases: Vec<String>,
@@ -75,6 +80,10 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let plan = Plan::new(&args)?;
     raise_file_limit()?;
+    if args.instructions {
+        print!("{}", instructions::run(&plan)?);
+        return Ok(());
+    }
     let settings = plan.settings();
     let mut rows = Vec::new();
     for kind in &plan.targets {
@@ -101,15 +110,18 @@ impl Plan {
                 args.server_cpu
             );
         }
-        let chosen = |given: &[String], quick: &[&str], name: &str| match (given, args.quick) {
-            ([], true) => quick.contains(&name),
+        let is_short = args.quick || args.instructions;
+        let chosen = |given: &[String], short: &[&str], name: &str| match (given, is_short) {
+            ([], true) => short.contains(&name),
             ([], false) => true,
             _ => given.iter().any(|given| given == name),
         };
-        let cases = CASES.iter().filter(|case| chosen(&args.cases, &case::QUICK, case.name));
+        let short_cases =
+            if args.instructions { &instructions::USUAL[..] } else { &case::QUICK[..] };
+        let cases = CASES.iter().filter(|case| chosen(&args.cases, short_cases, case.name));
         let peers =
             PEERS.iter().copied().filter(|peer| chosen(&args.peers, &peer::QUICK, peer.name()));
-        let targets = match (&args.targets[..], args.quick) {
+        let targets = match (&args.targets[..], is_short) {
             ([], true) => vec![Kind::Nginx],
             ([], false) => vec![Kind::Nginx, Kind::Embedded],
             (given, _) => given.to_vec(),

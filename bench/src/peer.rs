@@ -42,7 +42,7 @@ pub(crate) const PEERS: [&dyn Peer; 10] = [
 pub(crate) const QUICK: [&str; 4] = ["hatchery", "wrk", "h2load", "oha"];
 
 /// Whom the others are divided by: the first of these that ran the case.
-pub(crate) const BASELINES: [&str; 4] = ["wrk", "goose", "locust-fast", "locust-http"];
+pub(crate) const BASELINES: [&str; 5] = ["wrk", "h2load", "goose", "locust-fast", "locust-http"];
 
 /// A load generator.
 pub(crate) trait Peer {
@@ -140,6 +140,14 @@ fn no_scenarios(case: &Case, name: &str) -> Result<(), String> {
         return Err(format!("{name} has no scenarios"));
     }
     one_name(case, name)
+}
+
+/// The peer's refusal of HTTP/2.
+fn only_http1(case: &Case, name: &str) -> Result<(), String> {
+    match case.http2 {
+        true => Err(format!("{name} speaks HTTP/1.1 only")),
+        false => Ok(()),
+    }
 }
 
 /// The peer's refusal of many names: hatchery's growth with them is measured against itself.

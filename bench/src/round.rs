@@ -105,7 +105,7 @@ fn run_once(
         return Err(format!("needs {wanted} open files and may have {files}: raise `ulimit -Hn`"));
     }
     let program = peer.program(case, &plan.places)?;
-    let base = target.base(case.tls)?;
+    let base = target.base(case)?;
     let job = Job {
         case,
         base: &base,

@@ -20,6 +20,7 @@ use clap::ValueEnum;
 use regex::Regex;
 
 use crate::{
+    case::Case,
     measure::{Guard, complaint, pinned},
     peer::{Places, hatchery_program},
 };
@@ -51,8 +52,17 @@ impl Kind {
 pub(crate) struct Target {
     guard: Guard,
     kind: Kind,
+    ports: Ports,
+}
+
+/// Where a target listens for each way to speak to it, as far as it has them.
+#[derive(Clone, Copy)]
+struct Ports {
     http: SocketAddr,
     https: Option<SocketAddr>,
+    /// HTTP/2 without asking.
+    h2c: Option<SocketAddr>,
+    h2_tls: Option<SocketAddr>,
 }
 
 impl Target {
@@ -62,38 +72,41 @@ impl Target {
     /// If its program is missing, or it does not come up; the message says what it said.
     pub(crate) fn start(kind: Kind, cpu: u32, places: &Places, dir: &Path) -> Result<Target> {
         let http = free_address()?;
-        let (mut command, https) = match kind {
+        let (mut command, ports) = match kind {
             Kind::Nginx => {
-                let https = free_address()?;
+                let (https, h2c, h2_tls) = (free_address()?, free_address()?, free_address()?);
+                let ports =
+                    Ports { http, https: Some(https), h2c: Some(h2c), h2_tls: Some(h2_tls) };
                 let program = nginx::program().map_err(anyhow::Error::msg)?;
-                nginx::prepare(dir, http, https)?;
+                nginx::prepare(dir, &nginx::Listens { http, https, h2c, h2_tls })?;
                 let mut command = pinned(&program, cpu);
                 command.arg("-p").arg(dir).args(["-c", "nginx.conf", "-e", "stderr"]);
-                (command, Some(https))
+                (command, ports)
             }
             Kind::Embedded => {
                 let program = hatchery_program(places).map_err(anyhow::Error::msg)?;
                 let mut command = pinned(&program, cpu);
                 command.args(["target", "--listen", &http.to_string()]);
                 command.args(["--cores", &cpu.to_string()]);
-                (command, None)
+                // It tells HTTP/2 by the first bytes of a connection.
+                (command, Ports { http, https: None, h2c: Some(http), h2_tls: None })
             }
         };
         let err = dir.join("target.err");
         let guard = Guard::spawn(&mut command, &dir.join("target.out"), &err)?;
-        let mut target = Target { guard, kind, http, https };
+        let mut target = Target { guard, kind, ports };
         target.wait_until_up(&err)?;
         Ok(target)
     }
 
     fn wait_until_up(&mut self, err: &Path) -> Result<()> {
         let started = Instant::now();
-        while TcpStream::connect(self.http).is_err() {
+        while TcpStream::connect(self.ports.http).is_err() {
             if let Some(status) = self.guard.ended()? {
                 bail!("{} ended with {status}: {}", self.kind.name(), complaint(err));
             }
             if started.elapsed() > START_PATIENCE {
-                bail!("{} does not accept connections on {}", self.kind.name(), self.http);
+                bail!("{} does not accept connections on {}", self.kind.name(), self.ports.http);
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -104,20 +117,28 @@ impl Target {
         self.guard.pid()
     }
 
-    /// Scheme, host and port, or why the target has no such thing.
-    pub(crate) fn base(&self, tls: bool) -> Result<String, String> {
-        match (tls, self.https) {
-            (false, _) => Ok(format!("http://{}", self.http)),
-            (true, Some(https)) => Ok(format!("https://{https}")),
-            (true, None) => Err(format!("the {} target has no TLS", self.kind.name())),
-        }
+    /// Scheme, host and port for a case, or why the target has no such thing.
+    pub(crate) fn base(&self, case: &Case) -> Result<String, String> {
+        let ports = self.ports;
+        let (scheme, address) = match (case.tls, case.http2) {
+            (false, false) => ("http", Some(ports.http)),
+            (false, true) => ("http", ports.h2c),
+            (true, false) => ("https", ports.https),
+            (true, true) => ("https", ports.h2_tls),
+        };
+        let address = address.ok_or_else(|| format!("the {} target has no TLS", self.kind.name()));
+        Ok(format!("{scheme}://{}", address?))
     }
 
     /// How many requests the server has counted itself, where it does.
     pub(crate) fn served(&self) -> Option<u64> {
         match self.kind {
-            Kind::Nginx => ask(self.http, nginx::STATUS_PATH).and_then(|page| nginx_count(&page)),
-            Kind::Embedded => ask(self.http, SERVED_PATH).and_then(|page| embedded_count(&page)),
+            Kind::Nginx => {
+                ask(self.ports.http, nginx::STATUS_PATH).and_then(|page| nginx_count(&page))
+            }
+            Kind::Embedded => {
+                ask(self.ports.http, SERVED_PATH).and_then(|page| embedded_count(&page))
+            }
         }
         .ok()
     }
@@ -197,7 +218,7 @@ mod tests {
         }
         let target = Target::start(Kind::Nginx, 0, &places, dir.path()).unwrap();
         let get = |request: &str| {
-            let mut stream = TcpStream::connect(target.http).unwrap();
+            let mut stream = TcpStream::connect(target.ports.http).unwrap();
             stream.write_all(request.as_bytes()).unwrap();
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).unwrap();

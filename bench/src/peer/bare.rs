@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{Counts, Job, Latency, Peer, Places};
+use super::{Counts, Job, Latency, Peer, Places, only_http1};
 use crate::case::{Case, Work};
 
 pub(crate) struct Bare;
@@ -32,6 +32,7 @@ impl Peer for Bare {
     }
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
+        only_http1(job.case, "the bare loop")?;
         let plain = matches!(job.case.work, Work::Get { .. } | Work::HttpUser | Work::Scenario);
         if !plain || job.case.new_connections || job.case.tls {
             return Err("the bare loop only sends GETs over kept connections".to_owned());

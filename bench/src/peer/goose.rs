@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{Counts, Job, Latency, Peer, Places, one_name};
+use super::{Counts, Job, Latency, Peer, Places, one_name, only_http1};
 use crate::case::Case;
 
 pub(crate) struct Goose;
@@ -41,6 +41,7 @@ impl Peer for Goose {
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
         one_name(job.case, "Goose's program here")?;
+        only_http1(job.case, "Goose's program here")?;
         let users = job.case.connections.to_string();
         command.args(["--host", job.base, "--users", &users, "--increase-rate", &users]);
         command.arg("--run-time").arg(format!("{}s", job.seconds));

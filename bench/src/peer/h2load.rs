@@ -1,4 +1,4 @@
-//! h2load, from nghttp2, speaking HTTP/1.1.
+//! h2load, from nghttp2: HTTP/2 where the case has it, with one stream at a time like its peers.
 //!
 //! It has no other output than its text, and no percentiles in it: those stay empty. Its log of
 //! single requests has them, but writing that would be measured too.
@@ -27,7 +27,10 @@ impl Peer for H2load {
         if job.case.new_connections {
             return Err("h2load 1.52 never ends a timed run whose server closes".to_owned());
         }
-        command.args(["--h1", "--threads", "1", "--clients"]);
+        if !job.case.http2 {
+            command.arg("--h1");
+        }
+        command.args(["--threads", "1", "--clients"]);
         command.arg(job.case.connections.to_string());
         command.arg("--duration").arg(job.seconds.to_string());
         if let Some(bytes) = job.case.post_bytes() {
@@ -99,6 +102,10 @@ mod tests {
         assert_eq!(
             command_line(&H2load, "conns-1000").unwrap(),
             "--h1 --threads 1 --clients 1000 --duration 5 http://127.0.0.1:1/"
+        );
+        assert_eq!(
+            command_line(&H2load, "h2c").unwrap(),
+            "--threads 1 --clients 64 --duration 5 http://127.0.0.1:1/"
         );
         assert!(command_line(&H2load, "close").is_err());
     }

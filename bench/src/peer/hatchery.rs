@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{
     Counts, Job, Peer, Places,
     locust::{entries, summarise},
+    only_http1,
 };
 use crate::case::{Case, Work};
 
@@ -41,6 +42,8 @@ impl Peer for Hatchery {
         let cores = format!("{0}-{0}", job.cpu);
         let run_time = format!("{}s", job.seconds);
         if matches!(self, Hatchery::Hyper) {
+            // HTTP/2 is the same code for both.
+            only_http1(job.case, "hatchery with --hyper")?;
             command.arg("--hyper");
         }
         let class = match job.case.work {
@@ -69,6 +72,11 @@ impl Peer for Hatchery {
         }
         if job.case.new_connections {
             command.arg("--no-keepalive");
+        }
+        match (job.case.http2, job.case.tls) {
+            (true, true) => drop(command.arg("--http2")),
+            (true, false) => drop(command.arg("--http2-prior-knowledge")),
+            (false, _) => {}
         }
         if job.case.tls {
             command.arg("--insecure");
@@ -99,6 +107,9 @@ mod tests {
              -m POST --body-size 1024"
         );
         assert!(command_line(&Hatchery::Lean, "close").unwrap().ends_with("--no-keepalive"));
+        assert!(command_line(&Hatchery::Lean, "h2-tls").unwrap().ends_with("--http2 --insecure"));
+        assert!(command_line(&Hatchery::Lean, "h2c").unwrap().ends_with("--http2-prior-knowledge"));
+        assert!(command_line(&Hatchery::Hyper, "h2c").is_err());
         assert!(command_line(&Hatchery::Lean, "tls").unwrap().ends_with("--insecure"));
         assert_eq!(
             command_line(&Hatchery::Lean, "scenario").unwrap(),

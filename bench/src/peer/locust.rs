@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde::Deserialize;
 
-use super::{Counts, Job, Latency, Peer, Places, one_name};
+use super::{Counts, Job, Latency, Peer, Places, one_name, only_http1};
 use crate::{
     case::{Case, Work},
     stats::quantile,
@@ -60,6 +60,7 @@ impl Peer for Locust {
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
         one_name(job.case, "the locustfile here")?;
+        only_http1(job.case, "Locust")?;
         let file = match job.case.work {
             Work::Scenario => "scenario.py",
             _ => "plain.py",

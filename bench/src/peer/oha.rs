@@ -51,6 +51,9 @@ impl Peer for Oha {
         if job.case.new_connections {
             command.arg("--disable-keepalive");
         }
+        if job.case.http2 {
+            command.arg("--http2");
+        }
         if job.case.tls {
             command.arg("--insecure");
         }
@@ -104,6 +107,7 @@ mod tests {
             command_line(&Oha, "tls").unwrap(),
             "--no-tui --output-format json -c 64 -z 5s --insecure http://127.0.0.1:1/"
         );
+        assert!(command_line(&Oha, "h2-tls").unwrap().contains("--http2 --insecure"));
         assert!(command_line(&Oha, "close").unwrap().contains("--disable-keepalive"));
     }
 }

@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{Counts, Job, Latency, Peer, Places, no_scenarios};
+use super::{Counts, Job, Latency, Peer, Places, no_scenarios, only_http1};
 use crate::case::Case;
 
 pub(crate) enum Wrk {
@@ -45,6 +45,7 @@ impl Peer for Wrk {
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
         no_scenarios(job.case, "wrk")?;
+        only_http1(job.case, "wrk")?;
         command.args(["--threads", "1", "--latency", "--connections"]);
         command.arg(job.case.connections.to_string());
         command.arg("--duration").arg(format!("{}s", job.seconds));

@@ -5,6 +5,7 @@
 
 mod cores;
 mod hatch;
+mod idle;
 mod memory;
 mod samples;
 mod timers;
@@ -53,7 +54,13 @@ enum What {
     },
     /// Memory per user with an idle keep-alive connection to the embedded target, on one core
     Idle {
-        #[arg(short = 'u', long, default_value_t = 19_000)]
+        #[arg(short = 'u', long, default_value_t = 20_000)]
+        users: u32,
+    },
+    /// One process of `idle`
+    #[command(hide = true)]
+    IdlePart {
+        #[arg(short = 'u', long)]
         users: u32,
     },
 }
@@ -66,6 +73,7 @@ fn main() -> Result<()> {
         What::Samples { seconds } => samples::run(&cpus, seconds),
         What::Memory { users, session: false } => memory::bare(cpus[0], users),
         What::Memory { users, session: true } => memory::with_session(cpus[0], users),
-        What::Idle { users } => memory::idle(cpus[0], users),
+        What::Idle { users } => idle::run(cpus[0], users),
+        What::IdlePart { users } => idle::part(cpus[0], users),
     }
 }

@@ -7,25 +7,12 @@ use hatchery_core::{
     shard::Common,
     user::{Class, Cx, Root, Spawn, Table, TaskResult, Tasks, User, Wait, constant},
 };
-use hatchery_http::HttpSession;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use hatchery_http::{HttpDefaults, HttpSession, SessionOptions};
 use procfs::process::Process;
-use std::{
-    cell::Cell,
-    env, fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    rc::Rc,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, net::IpAddr, rc::Rc, sync::Arc, thread, time::Duration};
 
 /// How long users may take to start.
 const LIMIT: Duration = Duration::from_secs(120);
-
-/// Files beside the connections.
-const SPARE_FILES: u64 = 200;
 
 /// A user with a session and two tasks, one of which it has run once.
 struct Visitor {
@@ -90,38 +77,28 @@ pub(crate) fn bare(cpu: usize, n_users: u32) -> Result<()> {
 /// Users that wait and have a session, but no connection.
 pub(crate) fn with_session(cpu: usize, n_users: u32) -> Result<()> {
     let before = resident()?;
-    let _cores = visitors(cpu, n_users, false, "http://127.0.0.1:9")?;
+    let _cores = visitors(cpu, n_users, None)?;
     print("user that waits, with a session and no connection", before, n_users)
 }
 
-/// Users with an idle connection each.
-pub(crate) fn idle(cpu: usize, n_users: u32) -> Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raise the limit of open files")?;
-    let wanted = u64::from(n_users) + SPARE_FILES;
-    if hard < wanted {
-        bail!("{n_users} users need {wanted} open files and may have {hard}: raise `ulimit -Hn`");
-    }
-    let (_target, base) = Target::start()?;
-    let before = resident()?;
-    let kernel_before = kernel_bytes();
-    let _cores = visitors(cpu, n_users, true, &base)?;
-    // Memory of the connecting, which is more at a time than that of being connected, may linger.
-    print("user with an idle connection", before, n_users)?;
-    let kernel = kernel_bytes().saturating_sub(kernel_before);
-    println!(
-        "memory: beside that {} bytes of the kernel per connection, both ends (Slab of /proc/meminfo)",
-        kernel / u64::from(n_users)
-    );
-    Ok(())
+/// Where users connect to, and from.
+pub(crate) struct Connecting {
+    pub(crate) base: String,
+    pub(crate) sources: Vec<IpAddr>,
 }
 
-fn visitors(cpu: usize, n_users: u32, connects: bool, base: &str) -> Result<Cores> {
+/// Users with sessions, started; without somewhere to connect to they never do.
+pub(crate) fn visitors(cpu: usize, n_users: u32, connecting: Option<&Connecting>) -> Result<Cores> {
     let (started, all_started) = bounded(1);
+    let base = connecting.map_or("http://127.0.0.1:9", |connecting| &connecting.base);
+    let sources = connecting.map_or(vec![], |connecting| connecting.sources.clone());
+    let session = SessionOptions { sources, ..SessionOptions::default() };
+    let connects = connecting.is_some();
     let common = Common {
         classes: vec![Class::of::<Visitor>()],
         host: Some(base.to_owned()),
         options: Arc::new(Plan { connects, n_users, started }),
+        extensions: vec![Arc::new(HttpDefaults { session })],
         ..Common::default()
     };
     let cores = Cores::start(&[cpu], common)?;
@@ -149,48 +126,6 @@ fn print(what: &str, before: u64, n_users: u32) -> Result<()> {
     Ok(())
 }
 
-fn resident() -> Result<u64> {
+pub(crate) fn resident() -> Result<u64> {
     Ok(Process::myself()?.statm()?.resident * procfs::page_size())
-}
-
-fn kernel_bytes() -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("Slab:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.unwrap_or(0) * 1024
-}
-
-/// The embedded target in a process of its own, which does not outlive this value.
-struct Target(Child);
-
-impl Target {
-    fn start() -> Result<(Target, String)> {
-        let exe = env::current_exe()?;
-        let program = exe.with_file_name("hatchery");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
-        let address = listener.local_addr()?;
-        drop(listener);
-        let mut command = Command::new(&program);
-        command.args(["target", "--listen", &address.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().with_context(|| {
-            format!("start {}; build it with `cargo build --release`", program.display())
-        })?;
-        let target = Target(child);
-        let begin = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if begin.elapsed() > Duration::from_secs(5) {
-                bail!("the target does not accept connections on {address}");
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok((target, format!("http://{address}")))
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -17,6 +17,14 @@ pub(super) const STATUS_PATH: &str = "/stub_status";
 /// Connections for the largest case, and some for the questions asked in between.
 const WORKER_CONNECTIONS: u64 = 16_000;
 
+/// Its sockets: one port cannot tell HTTP/1.1 from HTTP/2 before version 1.25.
+pub(super) struct Listens {
+    pub(super) http: SocketAddr,
+    pub(super) https: SocketAddr,
+    pub(super) h2c: SocketAddr,
+    pub(super) h2_tls: SocketAddr,
+}
+
 pub(super) fn program() -> Result<PathBuf, String> {
     let how = "apt-get install nginx";
     // Debian puts it where only root's `$PATH` looks.
@@ -25,7 +33,7 @@ pub(super) fn program() -> Result<PathBuf, String> {
 }
 
 /// Writes everything nginx needs into `dir`.
-pub(super) fn prepare(dir: &Path, http: SocketAddr, https: SocketAddr) -> Result<()> {
+pub(super) fn prepare(dir: &Path, listens: &Listens) -> Result<()> {
     open_to_all(dir)?;
     let bytes = dir.join("bytes");
     fs::create_dir_all(&bytes)?;
@@ -41,7 +49,7 @@ pub(super) fn prepare(dir: &Path, http: SocketAddr, https: SocketAddr) -> Result
     fs::write(dir.join("cert.pem"), certified.cert.pem())?;
     fs::write(dir.join("key.pem"), certified.signing_key.serialize_pem())?;
     let (_, files) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    fs::write(dir.join("nginx.conf"), configuration(http, https, files))?;
+    fs::write(dir.join("nginx.conf"), configuration(listens, files))?;
     Ok(())
 }
 
@@ -51,7 +59,8 @@ pub(super) fn prepare(dir: &Path, http: SocketAddr, https: SocketAddr) -> Result
 ///   in how well they take that;
 /// - `open_file_cache`: the body cases are about sending, not about opening a file;
 /// - the five temporary paths: Debian's defaults belong to root.
-fn configuration(http: SocketAddr, https: SocketAddr, files: u64) -> String {
+fn configuration(listens: &Listens, files: u64) -> String {
+    let Listens { http, https, h2c, h2_tls } = listens;
     let connections = WORKER_CONNECTIONS.min(files.saturating_sub(64));
     format!(
         r#"daemon off;
@@ -79,6 +88,8 @@ http {{
     server {{
         listen {http} backlog=65535;
         listen {https} ssl backlog=65535;
+        listen {h2c} http2 backlog=65535;
+        listen {h2_tls} ssl http2 backlog=65535;
         ssl_certificate cert.pem;
         ssl_certificate_key key.pem;
         root .;
@@ -111,7 +122,8 @@ mod tests {
     #[test]
     fn few_files_mean_few_connections() {
         let address: SocketAddr = "127.0.0.1:80".parse().unwrap();
-        assert!(configuration(address, address, 1024).contains("worker_connections 960;"));
-        assert!(configuration(address, address, 1 << 20).contains("worker_connections 16000;"));
+        let listens = Listens { http: address, https: address, h2c: address, h2_tls: address };
+        assert!(configuration(&listens, 1024).contains("worker_connections 960;"));
+        assert!(configuration(&listens, 1 << 20).contains("worker_connections 16000;"));
     }
 }
