@@ -13,7 +13,7 @@ use super::{
 use crate::{
     connection::{Connection, Head, Lease, obtain, renew},
     error::HttpError,
-    response::{ACCEPTED_CODINGS, decode},
+    response::ACCEPTED_CODINGS,
     session::Inner,
     site::{AGENT, Proxy},
     whole::Whole,
@@ -129,13 +129,14 @@ fn is_told_late(head: &Head) -> bool {
 }
 
 impl Answered {
-    /// Reads the body and keeps the connection for the next request. Tells when all was there.
-    pub(super) async fn finish(
-        self,
+    /// Reads the body as it was sent, and tells when all was there. Lets what is large stay where it
+    /// is: a plain request comes through here.
+    pub(super) async fn body(
+        &mut self,
         session: &Inner,
         deadline: &mut Deadline,
-    ) -> Result<(Head, Bytes, u64), HttpError> {
-        let Answered { mut lease, mut head, head_ns } = self;
+    ) -> Result<(Bytes, u64), HttpError> {
+        let Answered { lease, head, head_ns } = self;
         let connection = &mut lease.connection;
         let n_steps = connection.n_steps();
         let length = head.body_length();
@@ -148,23 +149,20 @@ impl Answered {
             connection.expect_bulk(true);
         }
         let body = match connection {
-            Connection::Lean(connection) => connection.body(&mut head, limit, deadline).await?,
+            Connection::Lean(connection) => connection.body(head, limit, deadline).await?,
             // Boxed, so that a plain request does not carry room for it.
-            _ => Box::pin(collect(connection, &mut head, limit, deadline)).await?,
+            _ => Box::pin(collect(connection, head, limit, deadline)).await?,
         };
         if bulk {
             connection.expect_bulk(false);
         }
         // A small body comes with its head: one look at the clock serves both.
         let end_ns = match connection.n_steps() == n_steps {
-            true => head_ns,
+            true => *head_ns,
             false => session.shard.now_ns(),
         };
         deadline.body_came(end_ns);
-        session.give_back(lease)?;
-        // Not part of the response time: it is this core's work, not the server's.
-        let body = if head.is_encoded { decode(&head.headers, body, limit)? } else { body };
-        Ok((head, body, end_ns))
+        Ok((body, end_ns))
     }
 }
 

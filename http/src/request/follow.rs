@@ -6,7 +6,7 @@ use super::{
 use crate::{
     connection::Head,
     error::HttpError,
-    response::Response,
+    response::{Response, decode},
     session::Inner,
     site::{Target, quoted_url},
 };
@@ -51,8 +51,8 @@ pub(super) struct Followed {
     pub(super) response: Response,
     /// When it was complete, or its head if it is streamed; in shard nanoseconds.
     pub(super) end_ns: u64,
-    /// The rest of a streamed response.
-    pub(super) open: Option<Open>,
+    /// The rest of a streamed response. Boxed, so that others do not carry room for it.
+    pub(super) open: Option<Box<Open>>,
 }
 
 /// Sends a request that began then, and follows its redirects.
@@ -86,12 +86,18 @@ pub(super) async fn follow(
                 Response::new(local, &hop.method, &hop.target, head, Bytes::new(), elapsed_ns);
             response.set_request(parts);
             response.set_history(history);
-            let open = Some(Open::new(answered, deadline));
+            let open = Some(Box::new(Open::new(answered, deadline)));
             return Ok(Followed { response, end_ns, open });
         }
-        let (mut head, body, end_ns) = answered.finish(session, &mut deadline).await?;
-        let mut response =
-            Response::new(local, &hop.method, &hop.target, &mut head, body, elapsed_ns);
+        let (body, end_ns) = answered.body(session, &mut deadline).await?;
+        session.give_back(answered.lease)?;
+        let head = &mut answered.head;
+        // Not part of the response time: it is this core's work, not the server's.
+        let body = match head.is_encoded {
+            true => decode(&head.headers, body, session.options.body_bytes_max)?,
+            false => body,
+        };
+        let mut response = Response::new(local, &hop.method, &hop.target, head, body, elapsed_ns);
         response.set_request(parts);
         let Some(next) = next else {
             response.set_history(history);

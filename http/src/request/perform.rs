@@ -21,8 +21,8 @@ pub(crate) struct Finished {
     pub(crate) response: Response,
     /// `None` if nothing was sent, so that nothing is recorded.
     pub(crate) sent: Option<Sent>,
-    /// The rest of a streamed response.
-    pub(crate) open: Option<Open>,
+    /// The rest of a streamed response. Boxed, so that others do not carry room for it.
+    pub(crate) open: Option<Box<Open>>,
 }
 
 /// What is recorded of a request.

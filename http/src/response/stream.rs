@@ -38,7 +38,7 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 pub struct StreamResponse {
     session: Rc<Inner>,
     response: Response,
-    open: Option<Open>,
+    open: Option<Box<Open>>,
     decoder: Option<Box<Decoder>>,
     /// Received, decoded, and not yet given out.
     lines: Lines,
@@ -49,7 +49,7 @@ pub struct StreamResponse {
 impl StreamResponse {
     pub(crate) fn new(mut finished: Finished, session: Rc<Inner>) -> StreamResponse {
         let open = finished.open.take();
-        let length = open.as_ref().and_then(Open::body_length).unwrap_or(0);
+        let length = open.as_deref().and_then(Open::body_length).unwrap_or(0);
         let response = finished.record_length(&session.shard, length);
         let lines = Lines::default();
         StreamResponse { session, response, open, decoder: None, lines, text: None }.with_decoder()
@@ -57,7 +57,7 @@ impl StreamResponse {
 
     /// A coding that cannot be undone is left as it is.
     fn with_decoder(mut self) -> StreamResponse {
-        if self.open.as_ref().is_some_and(Open::is_encoded) {
+        if self.open.as_deref().is_some_and(Open::is_encoded) {
             self.decoder = Decoder::of(self.response.headers()).ok().flatten().map(Box::new);
         }
         self
