@@ -2,6 +2,7 @@
 
 use super::{mode::Plain, parts::Parts, prepared::PreparedRequest, signer::Signer};
 use crate::{
+    cookies::Cookies,
     error::HttpError,
     session::{HttpSession, Inner},
     site,
@@ -127,11 +128,14 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
 
     /// Sends a cookie with this request, beside the session's; the session does not keep it.
     pub fn cookie(mut self, name: &str, value: &str) -> Self {
-        let cookies = &mut self.parts().cookies;
-        if !cookies.is_empty() {
-            cookies.push_str("; ");
+        let parts = self.parts();
+        if let Err(error) = Cookies::check(name, value) {
+            parts.fail(error);
         }
-        cookies.extend([name, "=", value]);
+        if !parts.cookies.is_empty() {
+            parts.cookies.push_str("; ");
+        }
+        parts.cookies.extend([name, "=", value]);
         self
     }
 

@@ -134,6 +134,8 @@ fn what_no_request_can_carry_is_an_error_and_no_panic() {
         for (name, value) in [("a\nb", "1"), ("a", "1\r\n")] {
             let error = client.set_cookie(name, value).expect_err("it cannot be sent");
             assert!(error.is_invalid_request() && error.text().contains("the cookie"));
+            let response = client.get("/").cookie("good", "2").cookie(name, value).await;
+            assert!(response.error().is_some_and(HttpError::is_invalid_request));
         }
         assert_eq!(client.get("/").await.text(), "fine");
     });

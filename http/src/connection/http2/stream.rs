@@ -17,7 +17,7 @@ use h2::{
     client::{ResponseFuture, SendRequest},
 };
 use http::{
-    HeaderMap, Request, Response, Uri, Version,
+    HeaderMap, Method, Request, Response, Uri, Version,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE},
     uri::Authority,
 };
@@ -105,6 +105,7 @@ impl Http2Stream {
         deadline: &mut Deadline,
     ) -> Result<Head, HttpError> {
         *request.version_mut() = Version::HTTP_2;
+        let is_head = request.method() == Method::HEAD;
         let mut response = match begin(self.shared.sender(), request, body) {
             Ok((response, uploading)) => {
                 self.uploading = uploading;
@@ -134,7 +135,7 @@ impl Http2Stream {
         let answered = answered.await?;
         self.n_waits += n_waits;
         match answered {
-            Ok(response) => self.accept(response),
+            Ok(response) => self.accept(response, is_head),
             Err(Bad::Http2(error)) => {
                 self.is_unprocessed = is_unprocessed(&error);
                 Err(self.shared.known.to_error(&error, Phase::Waiting))
@@ -146,7 +147,7 @@ impl Http2Stream {
         }
     }
 
-    fn accept(&mut self, response: Response<RecvStream>) -> Result<Head, HttpError> {
+    fn accept(&mut self, response: Response<RecvStream>, is_head: bool) -> Result<Head, HttpError> {
         let (parts, body) = response.into_parts();
         // Whoever refuses a request, or wants it elsewhere, has no use for the rest of it.
         if !parts.status.is_success() {
@@ -160,7 +161,12 @@ impl Http2Stream {
         if n_bytes > HEAD_BYTES_MAX {
             return Err(HttpError::head_too_large());
         }
-        let length = if body.is_end_stream() { Some(0) } else { length(&parts.headers) };
+        // No such response has a body, whatever its head says of one.
+        let has_none = is_head || matches!(parts.status.as_u16(), 204 | 304);
+        let length = match has_none || body.is_end_stream() {
+            true => Some(0),
+            false => length(&parts.headers),
+        };
         self.body = Some(body);
         Ok(Head {
             status: parts.status,
