@@ -14,21 +14,29 @@ struct Tenant(&'static str);
 #[derive(Debug)]
 struct Step(u32);
 
+/// A shard with a listener, and what it says of each request.
+fn listening(
+    say: impl Fn(&RequestEvent) -> String + Send + Sync + 'static,
+) -> (Common, Arc<Mutex<Vec<String>>>) {
+    let (say, heard) = (Arc::new(say), Arc::<Mutex<Vec<String>>>::default());
+    let log = Arc::clone(&heard);
+    let listen = move |events: &mut Events| {
+        let (say, log) = (Arc::clone(&say), Arc::clone(&log));
+        events.request.add_listener(move |request: &RequestEvent| {
+            log.lock().expect("no panic").push(say(request));
+        });
+    };
+    (Common { listeners: vec![Arc::new(listen)], ..Common::default() }, heard)
+}
+
 #[test]
 fn listeners_get_what_the_session_and_the_request_carry_and_the_request_goes_first() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
-    let heard = Arc::<Mutex<Vec<String>>>::default();
-    let log = Arc::clone(&heard);
-    let listen = move |events: &mut Events| {
-        let log = Arc::clone(&log);
-        events.request.add_listener(move |request: &RequestEvent| {
-            let tenant = request.context.get().map(|Tenant(name)| *name);
-            let step = request.context.get().map(|Step(n)| *n);
-            let line = format!("{} {tenant:?} {step:?}", request.name);
-            log.lock().expect("no panic").push(line);
-        });
-    };
-    let common = Common { listeners: vec![Arc::new(listen)], ..Common::default() };
+    let (common, heard) = listening(|request| {
+        let tenant = request.context.get().map(|Tenant(name)| *name);
+        let step = request.context.get().map(|Step(n)| *n);
+        format!("{} {tenant:?} {step:?}", request.name)
+    });
     let url = server.url.clone();
     on_shard_of(common, move |shard| {
         let url = url.clone();
@@ -73,16 +81,10 @@ fn listeners_get_the_address_that_a_request_was_sent_to_first_without_its_creden
         true => answer("302 Found", "location: /new\r\n", ""),
         false => answer("200 OK", "", ""),
     });
-    let heard = Arc::<Mutex<Vec<String>>>::default();
-    let log = Arc::clone(&heard);
-    let listen = move |events: &mut Events| {
-        let log = Arc::clone(&log);
-        events.request.add_listener(move |request: &RequestEvent| {
-            let url = request.url.as_deref().unwrap_or("none");
-            log.lock().expect("no panic").push(format!("{} {url}", request.name));
-        });
-    };
-    let common = Common { listeners: vec![Arc::new(listen)], ..Common::default() };
+    let (common, heard) = listening(|request| {
+        let url = request.url.as_deref().unwrap_or("none");
+        format!("{} {url}", request.name)
+    });
     let url = server.url.clone();
     on_shard_of(common, move |shard| {
         let url = url.clone();

@@ -1,7 +1,10 @@
 //! The rarer things that a session can do.
 
 use crate::harness::{Server, answer, on_shard, options, read_request, with_client};
-use hatchery_core::ring::{Address, SocketOptions, Stream};
+use hatchery_core::{
+    ring::{Address, SocketOptions, Stream},
+    shard::Shard,
+};
 use hatchery_http::{HttpError, HttpSession, Multipart, SessionOptions};
 use std::{
     future::poll_fn,
@@ -132,18 +135,26 @@ fn sessions_take_source_addresses_in_turn() {
     assert_eq!(last, ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"]);
 }
 
+fn address(server: &Server) -> Address {
+    let address = server.url.strip_prefix("http://").and_then(|it| it.parse().ok());
+    Address::Tcp(address.expect("an address"))
+}
+
+/// A stream without HTTP.
+async fn connect(shard: &Shard, address: &Address) -> Stream {
+    let options = SocketOptions::default();
+    Stream::connect(shard.ring(), address, &options).await.expect("it listens")
+}
+
 #[test]
 fn one_small_write_after_the_other_waits_for_nothing_but_the_kernel() {
     let server =
         Server::raw(|_, mut stream| while stream.read(&mut [0; 512]).is_ok_and(|n| n > 0) {});
-    let address = server.url.strip_prefix("http://").and_then(|it| it.parse().ok());
-    let address = Address::Tcp(address.expect("an address"));
+    let address = address(&server);
     on_shard(move |shard| {
         let address = address.clone();
         async move {
-            let options = SocketOptions::default();
-            let connect = Stream::connect(shard.ring(), &address, &options);
-            let mut stream = connect.await.expect("it listens");
+            let mut stream = connect(&shard, &address).await;
             let begin_ns = shard.now_ns();
             // One that slept until the shard's next pulse would cost up to a second.
             for _ in 0..50 {
@@ -159,15 +170,12 @@ fn one_small_write_after_the_other_waits_for_nothing_but_the_kernel() {
 fn a_stream_may_be_dropped_with_a_small_write_that_fails() {
     // What is left unread makes the kernel reset the connection.
     let server = Server::raw(|_, mut stream| drop(stream.read_exact(&mut [0])));
-    let address = server.url.strip_prefix("http://").and_then(|it| it.parse().ok());
-    let address = Address::Tcp(address.expect("an address"));
+    let address = address(&server);
     on_shard(move |shard| {
         let address = address.clone();
         async move {
-            let options = SocketOptions::default();
             for _ in 0..10 {
-                let connect = Stream::connect(shard.ring(), &address, &options);
-                let mut stream = connect.await.expect("it listens");
+                let mut stream = connect(&shard, &address).await;
                 stream.write_all(b"two").await.expect("open");
                 let read = poll_fn(|cx| stream.poll_read_with(cx, |bytes| (bytes.len(), ())));
                 assert!(read.await.is_err(), "it was reset");

@@ -152,6 +152,23 @@ where
     })
 }
 
+/// The same with options of the test's own.
+#[track_caller]
+pub(crate) fn with_session<F>(
+    url: &str,
+    options: SessionOptions,
+    test: impl Fn(Rc<Shard>, HttpSession) -> F + Send + Sync + 'static,
+) -> Recorded
+where
+    F: Future<Output = ()> + 'static,
+{
+    let url = url.to_owned();
+    on_shard(move |shard| {
+        let client = HttpSession::with_options(&shard, &url, options.clone()).expect("a URL");
+        test(shard, client)
+    })
+}
+
 #[derive(Default)]
 struct Book {
     keys: HashMap<EntryId, EntryKey>,

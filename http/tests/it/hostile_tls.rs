@@ -1,12 +1,13 @@
 //! TLS that goes wrong: alerts, certificates of all wrong kinds, connections that end within it.
 
 use crate::{
-    harness::{Server, answer, on_shard, options, read_head},
+    harness::{Server, answer, options, read_head, with_session},
     hostile::reset,
+    identity::Identity,
 };
-use hatchery_http::{HttpError, HttpSession, SessionOptions};
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+use hatchery_http::{HttpError, SessionOptions};
+use rcgen::{CertificateParams, date_time_ymd};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::{
     io::{BufReader, Read, Write},
     net::TcpStream,
@@ -15,36 +16,11 @@ use std::{
 
 type Tls = StreamOwned<ServerConnection, TcpStream>;
 
-/// A certificate that is its own authority, and a server's configuration with it.
-struct Identity {
-    config: Arc<ServerConfig>,
-    ca_file: tempfile::NamedTempFile,
-}
-
-impl Identity {
-    fn new(set: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
-        set(&mut params);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let ca_file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(ca_file.path(), certificate.pem()).expect("written");
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .expect("a configuration");
-        Identity { config: Arc::new(config), ca_file }
-    }
-}
-
 /// Serves the first connection by `misbehave` and the others well; the first request must fail with
 /// this text, the next one must not.
 #[track_caller]
 fn check(misbehave: impl Fn(TcpStream) + Send + Sync + 'static, failure: &str) {
-    let Identity { config, ca_file } = Identity::new(|_| ());
+    let Identity { config, ca_file } = Identity::of("localhost");
     check_with(&config, &ca_file, move |stream, _| misbehave(stream), failure);
 }
 
@@ -67,15 +43,10 @@ fn check_with(
         }
     });
     let url = server.url.replace("http://127.0.0.1", "https://localhost");
-    let ca_file = Some(ca_file.path().to_owned());
-    let recorded = on_shard(move |shard| {
-        let (url, ca_file) = (url.clone(), ca_file.clone());
-        async move {
-            let options = SessionOptions { ca_file, ..options() };
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            assert_eq!(client.get("/bad").await.status_code(), 0);
-            assert_eq!(client.get("/ok").await.text(), "fine");
-        }
+    let options = SessionOptions { ca_file: Some(ca_file.path().to_owned()), ..options() };
+    let recorded = with_session(&url, options, |_, client| async move {
+        assert_eq!(client.get("/bad").await.status_code(), 0);
+        assert_eq!(client.get("/ok").await.text(), "fine");
     });
     recorded.check(&["GET /bad 1/1", "GET /ok 1/0"], &[failure]);
 }
@@ -137,7 +108,7 @@ fn connections_that_end_in_the_handshake_are_failures() {
 
 #[test]
 fn an_alert_in_the_middle_of_a_response_is_named() {
-    let Identity { config, ca_file } = Identity::new(|_| ());
+    let Identity { config, ca_file } = Identity::of("localhost");
     let cut = |stream: TcpStream, config: &Arc<ServerConfig>| {
         let mut tls = shaken(stream, config);
         let _ = read_head(&mut tls);
@@ -155,7 +126,7 @@ fn an_alert_in_the_middle_of_a_response_is_named() {
 /// What comes after the end of a response, in records cut like this, is the failure of the request.
 #[track_caller]
 fn check_surplus(records: &'static [&'static str]) {
-    let Identity { config, ca_file } = Identity::new(|_| ());
+    let Identity { config, ca_file } = Identity::of("localhost");
     let surplus = move |stream: TcpStream, config: &Arc<ServerConfig>| {
         let mut tls = shaken(stream, config);
         let _ = read_head(&mut tls);
@@ -185,7 +156,7 @@ fn bytes_after_the_end_of_a_response_are_its_failure_over_tls_too() {
 /// A server with this certificate, asked twice: the same failure each time.
 #[track_caller]
 fn check_certificate(set: impl FnOnce(&mut CertificateParams), failure: &str) {
-    let Identity { config, ca_file } = Identity::new(set);
+    let Identity { config, ca_file } = Identity::with("localhost", set);
     let server = Server::raw(move |_, stream| {
         let mut tls = shaken(stream, &config);
         while read_head(&mut tls).is_some() {
@@ -193,15 +164,10 @@ fn check_certificate(set: impl FnOnce(&mut CertificateParams), failure: &str) {
         }
     });
     let url = server.url.replace("http://127.0.0.1", "https://localhost");
-    let ca_file = Some(ca_file.path().to_owned());
-    let recorded = on_shard(move |shard| {
-        let (url, ca_file) = (url.clone(), ca_file.clone());
-        async move {
-            let options = SessionOptions { ca_file, ..options() };
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            for _ in 0..2 {
-                assert!(client.get("/").await.error().is_some_and(HttpError::is_tls));
-            }
+    let options = SessionOptions { ca_file: Some(ca_file.path().to_owned()), ..options() };
+    let recorded = with_session(&url, options, |_, client| async move {
+        for _ in 0..2 {
+            assert!(client.get("/").await.error().is_some_and(HttpError::is_tls));
         }
     });
     recorded.check(&["GET / 2/2"], &[failure]);

@@ -1,13 +1,12 @@
 //! Sessions over TLS.
 
-use crate::harness::{Server, answer, on_shard, on_shard_of, read_head};
+use crate::{
+    harness::{Server, answer, on_shard_of, read_head, with_session},
+    identity::Identity,
+};
 use hatchery_core::{shard::Common, stats::Phase};
 use hatchery_http::{BodyStream, HttpError, HttpSession, SessionOptions};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{
-    HandshakeKind, ServerConfig, ServerConnection, StreamOwned, crypto::ring,
-    pki_types::PrivateKeyDer,
-};
+use rustls::{HandshakeKind, ServerConnection, StreamOwned};
 use std::{
     io::{BufReader, Read, Write},
     net::TcpStream,
@@ -28,18 +27,7 @@ pub(crate) fn server(
     name: &str,
     answer: impl Fn(&str, &mut Tls) -> bool + Send + Sync + 'static,
 ) -> TlsServer {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed([name.to_owned()]).expect("a certificate");
-    let ca_file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(ca_file.path(), cert.pem()).expect("written");
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .expect("a configuration");
-    let config = Arc::new(config);
+    let Identity { config, ca_file } = Identity::of(name);
     let handshakes = Arc::<Mutex<Vec<_>>>::default();
     let log = Arc::clone(&handshakes);
     let server = Server::raw(move |_, stream| {
@@ -99,17 +87,12 @@ fn requests_and_large_bodies_go_over_tls_and_sessions_are_resumed() {
         let body = if line.contains("/large") { "x".repeat(1_000_000) } else { "small".to_owned() };
         tls.write_all(&answer("200 OK", "", &body)).is_ok() && tls.flush().is_ok()
     });
-    let (url, options) = (server.url.clone(), trusting(&server));
-    let recorded = on_shard(move |shard| {
-        let (url, options) = (url.clone(), options.clone());
-        async move {
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            for _ in 0..2 {
-                client.get("/").await.raise_for_status().expect("200");
-                assert_eq!(client.get("/large").await.content().len(), 1_000_000);
-                client.post("/").body(vec![b'y'; 1_000_000]).await.raise_for_status().expect("200");
-                client.close();
-            }
+    let recorded = with_session(&server.url, trusting(&server), |_, client| async move {
+        for _ in 0..2 {
+            client.get("/").await.raise_for_status().expect("200");
+            assert_eq!(client.get("/large").await.content().len(), 1_000_000);
+            client.post("/").body(vec![b'y'; 1_000_000]).await.raise_for_status().expect("200");
+            client.close();
         }
     });
     recorded.check(&["GET / 2/0", "GET /large 2/0", "POST / 2/0"], &[]);
@@ -118,14 +101,10 @@ fn requests_and_large_bodies_go_over_tls_and_sessions_are_resumed() {
 }
 
 #[track_caller]
-fn check(url: String, options: SessionOptions, failure: &str) {
-    let recorded = on_shard(move |shard| {
-        let (url, options) = (url.clone(), options.clone());
-        async move {
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            let response = client.get("/").await;
-            assert!(response.error().is_some_and(HttpError::is_tls), "{response:?}");
-        }
+fn check(url: &str, options: SessionOptions, failure: &str) {
+    let recorded = with_session(url, options, |_, client| async move {
+        let response = client.get("/").await;
+        assert!(response.error().is_some_and(HttpError::is_tls), "{response:?}");
     });
     recorded.check(&["GET / 1/1"], &[failure]);
 }
@@ -134,11 +113,11 @@ fn check(url: String, options: SessionOptions, failure: &str) {
 fn certificates_are_verified() {
     let own = server("localhost", |_, _| false);
     let failure = "TlsError: invalid peer certificate: UnknownIssuer";
-    check(own.url.clone(), SessionOptions::default(), failure);
+    check(&own.url, SessionOptions::default(), failure);
     let other = server("example.org", |_, _| false);
     let failure = "TlsError: invalid peer certificate: certificate not valid for name \
                    \"localhost\"; certificate is only valid for DnsName(\"example.org\")";
-    check(other.url.clone(), trusting(&other), failure);
+    check(&other.url, trusting(&other), failure);
 }
 
 #[test]
@@ -146,14 +125,9 @@ fn verification_can_be_turned_off() {
     let server = server("example.org", |_, tls| {
         tls.write_all(&answer("200 OK", "", "")).is_ok() && tls.flush().is_ok()
     });
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let options = SessionOptions { verify: false, ..SessionOptions::default() };
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            client.get("/").await.raise_for_status().expect("200");
-        }
+    let options = SessionOptions { verify: false, ..SessionOptions::default() };
+    with_session(&server.url, options, |_, client| async move {
+        client.get("/").await.raise_for_status().expect("200");
     });
 }
 
@@ -164,10 +138,10 @@ fn servers_that_do_not_speak_tls_or_hang_up_are_tls_errors() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     let failure = "TlsError: received corrupt message of type InvalidContentType";
-    check(plain.url.replace("http:", "https:"), SessionOptions::default(), failure);
+    check(&plain.url.replace("http:", "https:"), SessionOptions::default(), failure);
     let silent = Server::raw(|_, mut stream| drop(stream.read(&mut [0; 512])));
     let failure = "TlsError: connection closed during the handshake";
-    check(silent.url.replace("http:", "https:"), SessionOptions::default(), failure);
+    check(&silent.url.replace("http:", "https:"), SessionOptions::default(), failure);
 }
 
 #[test]
@@ -176,7 +150,7 @@ fn a_certificate_file_that_is_missing_is_named() {
     let options =
         SessionOptions { ca_file: Some("/no/such/ca.pem".into()), ..SessionOptions::default() };
     let failure = "TlsError: read /no/such/ca.pem: No such file or directory (os error 2)";
-    check(own.url.clone(), options, failure);
+    check(&own.url, options, failure);
 }
 
 #[test]
@@ -184,16 +158,11 @@ fn a_streamed_body_goes_over_tls() {
     let server = server("localhost", |_, tls| {
         tls.write_all(&answer("200 OK", "", "taken")).is_ok() && tls.flush().is_ok()
     });
-    let (url, options) = (server.url.clone(), trusting(&server));
-    let recorded = on_shard(move |shard| {
-        let (url, options) = (url.clone(), options.clone());
-        async move {
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            for _ in 0..2 {
-                let pieces = std::iter::repeat_with(|| vec![b't'; 100_000]).take(30);
-                let body = BodyStream::pieces(pieces).length(3_000_000);
-                assert_eq!(client.post("/").body_stream(body).await.text(), "taken");
-            }
+    let recorded = with_session(&server.url, trusting(&server), |_, client| async move {
+        for _ in 0..2 {
+            let pieces = std::iter::repeat_with(|| vec![b't'; 100_000]).take(30);
+            let body = BodyStream::pieces(pieces).length(3_000_000);
+            assert_eq!(client.post("/").body_stream(body).await.text(), "taken");
         }
     });
     recorded.check(&["POST / 2/0"], &[]);
@@ -207,13 +176,8 @@ fn a_body_cut_off_under_tls_is_incomplete() {
         let _ = tls.flush();
         false
     });
-    let (url, options) = (server.url.clone(), trusting(&server));
-    let recorded = on_shard(move |shard| {
-        let (url, options) = (url.clone(), options.clone());
-        async move {
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            assert!(client.get("/").await.error().is_some_and(HttpError::is_closed));
-        }
+    let recorded = with_session(&server.url, trusting(&server), |_, client| async move {
+        assert!(client.get("/").await.error().is_some_and(HttpError::is_closed));
     });
     let failure = "IncompleteBody: connection closed in the middle of the body";
     recorded.check(&["GET / 1/1"], &[failure]);

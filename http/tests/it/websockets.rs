@@ -1,11 +1,13 @@
 //! WebSockets, against tungstenite's server.
 
-use crate::harness::{Server, answer, on_shard, with_client};
+use crate::{
+    harness::{Server, answer, on_shard, with_client},
+    identity::Identity,
+};
 use hatchery_http::{
     HeaderMap, HeaderName, HeaderValue, HttpError, HttpSession, SessionOptions, WebSocketMessage,
 };
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+use rustls::{ServerConnection, StreamOwned};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -370,17 +372,7 @@ fn a_session_that_is_dropped_closes_its_connection() {
 
 #[test]
 fn websockets_go_over_tls_by_wss_and_by_https_urls() {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let ca_file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(ca_file.path(), cert.pem()).expect("written");
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key);
-    let config = Arc::new(config.expect("a configuration"));
+    let Identity { config, ca_file } = Identity::of("localhost");
     let server = Server::raw(move |_, stream| {
         let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
         if let Ok(socket) = accept(StreamOwned::new(session, stream)) {

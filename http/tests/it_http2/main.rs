@@ -14,6 +14,8 @@ mod extras;
 mod guards;
 #[path = "../it/harness.rs"]
 mod harness;
+#[path = "../it/identity.rs"]
+mod identity;
 #[path = "../it/members.rs"]
 mod members;
 #[path = "../it/phases.rs"]

@@ -5,7 +5,7 @@ use crate::{
         ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, OK, PING, RST_STREAM, join,
         server,
     },
-    harness::{Server, answer, on_shard, options, with_client},
+    harness::{Server, answer, on_shard, options, with_client, with_session},
 };
 use hatchery_http::{HttpError, HttpSession, SessionOptions};
 use std::{collections::VecDeque, future::IntoFuture, time::Duration};
@@ -163,15 +163,10 @@ fn an_idle_connection_answers_pings_and_says_goodbye_with_its_session() {
 #[test]
 fn without_keep_alive_each_request_has_a_connection_of_its_own() {
     let server = Server::answering(|_| answer("200 OK", "", "hello"));
-    let url = server.url.clone();
-    on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let options = SessionOptions { requests_per_connection: 1, ..options() };
-            let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
-            for _ in 0..3 {
-                assert_eq!(client.get("/").await.text(), "hello");
-            }
+    let options = SessionOptions { requests_per_connection: 1, ..options() };
+    with_session(&server.url, options, |_, client| async move {
+        for _ in 0..3 {
+            assert_eq!(client.get("/").await.text(), "hello");
         }
     });
     let connections: Vec<_> = server.seen().iter().map(|request| request.connection).collect();
@@ -226,6 +221,24 @@ fn an_answer_may_come_before_the_body_was_sent() {
         }
     });
     recorded.check(&["POST / 2/0"], &[]);
+}
+
+#[test]
+fn a_head_response_has_no_body_whatever_its_length_says() {
+    let server = server(&[], |_, peer| {
+        while let Some(stream) = peer.next_request() {
+            // `content-length: 999999999`, by its name's number in the static table; and its end.
+            let head = [OK, b"\x0f\x0d\x09999999999"].concat();
+            peer.send(HEADERS, END_HEADERS, stream, &head);
+            peer.send(DATA, END_STREAM, stream, b"");
+        }
+    });
+    let recorded = with_client(&server.url, |_, client| async move {
+        let response = client.head("/").await;
+        assert_eq!((response.status_code(), response.content()), (200, &b""[..]));
+        assert_eq!(response.header("content-length"), Some("999999999"));
+    });
+    recorded.check(&["HEAD / 1/0"], &[]);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use crate::{
     frames::{Peer, join},
     harness::{Server, answer, on_shard, read_head},
+    identity::Identity,
 };
 use hatchery_http::{HttpError, HttpSession, HttpVersion, SessionOptions};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::{
     future::IntoFuture,
     io::{BufReader, Read, Write},
@@ -20,15 +20,10 @@ use std::{
 /// A server that offers these protocols, and answers each request with the one that it came by. Its
 /// first connections are left waiting for a handshake. Counts its connections.
 fn server(protocols: &[&str], n_silent: usize) -> (String, Arc<AtomicUsize>) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .expect("a configuration");
+    let Identity { config, ca_file } = Identity::of("localhost");
+    // Nobody verifies it here.
+    drop(ca_file);
+    let mut config = ServerConfig::clone(&config);
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let config = Arc::new(config);
     let n_connections = Arc::<AtomicUsize>::default();

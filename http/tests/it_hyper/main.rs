@@ -27,6 +27,8 @@ mod hostile_shapes;
 mod hostile_stages;
 #[path = "../it/hostile_tls.rs"]
 mod hostile_tls;
+#[path = "../it/identity.rs"]
+mod identity;
 #[path = "../it/members.rs"]
 mod members;
 #[path = "../it/opening.rs"]
@@ -57,6 +59,8 @@ mod tls;
 mod trust;
 #[path = "../it/unix.rs"]
 mod unix;
+#[path = "../it/upload_peers.rs"]
+mod upload_peers;
 #[path = "../it/uploads.rs"]
 mod uploads;
 #[path = "../it/urls.rs"]
