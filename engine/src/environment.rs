@@ -1,28 +1,21 @@
-//! A load test without the command line: what is to run, on what, and a runner for it.
+//! A load test without the command line: what is to run, and on what.
 
-use crate::{demand, error::Error};
-use anyhow::{Context, Result, bail};
+mod check;
+mod runner;
+
 use hatchery_actors::{
-    LoadTestShape, LocalRunner, RunnerConfig, WeakRunner, exit_codes,
+    LoadTestShape, exit_codes,
     hooks::{ControlEvents, ListenControl},
-    preflight::{Needs, preflight},
     shape::{MakeShape, StepLoad},
 };
 use hatchery_core::{
     events::{Events, Listen},
-    placement::{self, CoreChoice},
-    shard::Common,
-    stats::Snapshot,
+    placement::CoreChoice,
     user::{Class, TagFilter, User},
 };
-use hatchery_http::{HttpDefaults, SessionOptions};
-use std::{
-    any::Any,
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use tracing::warn;
+use hatchery_http::SessionOptions;
+use runner::LastRunner;
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 /// Everything that a test is made of, for use as a library. Locust's `Environment`.
 ///
@@ -60,7 +53,7 @@ use tracing::warn;
 /// | `stats` | [`stats`](Self::stats) |
 /// | `step_load`, `shape_class` | [`step_load`](Self::step_load), [`shape`](Self::shape) |
 ///
-/// Users and listeners see it as [`Common`].
+/// Users and listeners see it as [`Common`](crate::Common).
 #[derive(Clone)]
 pub struct Environment {
     pub(crate) classes: Vec<Class>,
@@ -84,26 +77,6 @@ pub struct Environment {
     pub(crate) phases: bool,
     pub(crate) shape: Option<MakeShape>,
     last_runner: LastRunner,
-}
-
-/// The runner made last; a clone goes on with its own.
-#[derive(Default)]
-struct LastRunner(Mutex<Option<WeakRunner>>);
-
-impl LastRunner {
-    fn get(&self) -> Option<WeakRunner> {
-        self.0.lock().expect("no holder of this lock panics").clone()
-    }
-
-    fn set(&self, runner: WeakRunner) {
-        *self.0.lock().expect("no holder of this lock panics") = Some(runner);
-    }
-}
-
-impl Clone for LastRunner {
-    fn clone(&self) -> LastRunner {
-        LastRunner(Mutex::new(self.get()))
-    }
 }
 
 impl Default for Environment {
@@ -276,8 +249,9 @@ impl Environment {
     }
 
     /// Lets a shape decide how many users there are over time, in each test that
-    /// [`LocalRunner::start`] or a [`Program`](crate::Program) starts: each begins with a copy of
-    /// it. Takes the place of a [step load](Self::step_load). Locust's `shape_class`.
+    /// [`LocalRunner::start`](crate::LocalRunner::start) or a [`Program`](crate::Program) starts:
+    /// each begins with a copy of it. Takes the place of a [step load](Self::step_load). Locust's
+    /// `shape_class`.
     #[must_use]
     pub fn shape(mut self, shape: impl LoadTestShape + Clone + Sync + 'static) -> Environment {
         self.shape = Some(Arc::new(move |_, _| Box::new(shape.clone())));
@@ -301,138 +275,6 @@ impl Environment {
         }));
         self
     }
-
-    /// The runner made last, as long as somebody else holds it: the environment does not keep it
-    /// from quitting. Locust's `runner`.
-    pub fn runner(&self) -> Option<LocalRunner> {
-        self.last_runner.get()?.upgrade()
-    }
-
-    /// The statistics of [`runner`](Self::runner) until now; empty without one. Locust's `stats`.
-    pub fn stats(&self) -> Snapshot {
-        self.runner().map(|runner| runner.stats()).unwrap_or_default()
-    }
-
-    /// Starts the shards and returns their runner, which has started no user yet. Locust's
-    /// `create_local_runner`.
-    ///
-    /// # Errors
-    /// There is no class, a class lacks a host, the host is no URL, or the machine lacks what the
-    /// shards need.
-    pub fn create_local_runner(&self) -> Result<LocalRunner, Error> {
-        self.launch_runner().map_err(Error::new)
-    }
-
-    fn launch_runner(&self) -> Result<LocalRunner> {
-        if let Some(class) = self.lacking_host() {
-            bail!("no host given for {}: set Environment::host", class.name());
-        }
-        self.check()?;
-        preflight(&self.needs(1)?)?;
-        let runner = LocalRunner::launch(self.runner_config()?)?;
-        self.last_runner.set(runner.downgrade());
-        Ok(runner)
-    }
-
-    /// A class that needs a host and has none.
-    pub(crate) fn lacking_host(&self) -> Option<&Class> {
-        let lacks_host = |class: &&Class| class.needs_host() && class.host().is_none();
-        self.classes.iter().find(lacks_host).filter(|_| self.host.is_none())
-    }
-
-    /// What so many users need.
-    pub(crate) fn needs(&self, n_users: u32) -> Result<Needs> {
-        hatchery_http::check_options(&self.http)?;
-        let n_shards = placement::place(&self.cores, &placement::available())?.len();
-        Ok(demand::needs(self, n_users, n_shards))
-    }
-
-    /// What the runner is told.
-    pub(crate) fn runner_config(&self) -> Result<RunnerConfig> {
-        if let Some(host) = &self.host
-            && self.classes.iter().any(Class::needs_host)
-        {
-            hatchery_http::check_base_url(host).context("read --host")?;
-        }
-        let common = Common {
-            classes: self.classes.clone(),
-            host: self.host.clone(),
-            tags: self.tags.clone(),
-            catch_exceptions: self.catch_exceptions,
-            listeners: self.listeners.clone(),
-            options: Arc::clone(&self.options),
-            extensions: vec![Arc::new(HttpDefaults { session: self.http.clone() })],
-            seed: self.seed,
-            spin: self.spin,
-            phases: self.phases,
-            ..Common::default()
-        };
-        Ok(RunnerConfig {
-            common: Arc::new(common),
-            cpus: placement::place(&self.cores, &placement::available())?,
-            stop_timeout: self.stop_timeout,
-            reset_stats: self.reset_stats,
-            iterations: self.iterations,
-            shape: self.shape.clone(),
-            listeners: self.control_listeners.clone(),
-            exit_code_on_error: self.exit_code_on_error,
-            process_exit_code: self.process_exit_code,
-        })
-    }
-
-    /// Whether there is something to run.
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.classes.is_empty() {
-            bail!("no user class to run: register one with `user::<…>()`");
-        }
-        self.check_tables()?;
-        self.check_tasks()
-    }
-
-    fn check_tables(&self) -> Result<()> {
-        for (i, class) in self.classes.iter().enumerate() {
-            // Classes are chosen, and shown, by name.
-            if self.classes[..i].iter().any(|other| other.name() == class.name()) {
-                bail!("two user classes are called {}: rename one", class.name());
-            }
-        }
-        for problem in self.classes.iter().flat_map(Class::problems) {
-            match problem.is_error {
-                true => bail!(problem.text),
-                false => warn!("{}", problem.text),
-            }
-        }
-        Ok(())
-    }
-
-    /// Users without tasks run, as in Locust: their first task is an error. But tags that leave
-    /// nobody anything to do are a mistake.
-    fn check_tasks(&self) -> Result<()> {
-        let all = TagFilter::default();
-        let is_idle = |class: &&Class| class.tasks(&self.tags).is_empty();
-        let has_tasks = |class: &Class| !class.tasks(&all).is_empty();
-        if self.classes.iter().all(|class| is_idle(&class)) && self.classes.iter().any(has_tasks) {
-            bail!("no task is left after filtering by {}: check the tags", describe(&self.tags));
-        }
-        for class in self.classes.iter().filter(is_idle) {
-            let name = class.name();
-            match has_tasks(class) {
-                false => warn!("{name} has no tasks: its users only count exceptions"),
-                true => warn!("{name} had no tasks left after filtering by tags: check --tags"),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A filter as it would be typed.
-fn describe(TagFilter { include, exclude }: &TagFilter) -> String {
-    let flag = |name: &str, tags: &[String]| match tags {
-        [] => None,
-        tags => Some(format!("{name} {}", tags.join(" "))),
-    };
-    let flags = [flag("--tags", include), flag("--exclude-tags", exclude)];
-    flags.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for Environment {
