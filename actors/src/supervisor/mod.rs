@@ -3,6 +3,7 @@
 mod actor;
 mod drain;
 mod ending;
+mod life;
 mod load;
 mod message;
 
