@@ -1,7 +1,8 @@
 //! What a completion changes, and whom it wakes.
 
 use super::{
-    driver::{Driver, Kind, RECEIVED_MAX},
+    driver::Driver,
+    kind::Kind,
     socket::{End, Received, Receiving},
 };
 use io_uring::cqueue;
@@ -10,6 +11,10 @@ use std::{
     os::fd::{FromRawFd, OwnedFd},
     task,
 };
+
+/// Buffers waiting to be read by one socket before its receive is paused, so that a reader who
+/// does not come cannot take all of them.
+const RECEIVED_MAX: usize = 64;
 
 impl Driver {
     /// Works off what has completed, and returns how much that was.
@@ -139,7 +144,7 @@ impl Driver {
         }
         if socket.own_unread.is_empty() {
             let own = mem::take(&mut socket.own);
-            self.keep_own(own);
+            self.spares.keep_own(own);
         }
         wake(&mut self.sockets[slot].reader);
     }
@@ -174,7 +179,7 @@ impl Driver {
         socket.sent = 0;
         wake(&mut socket.writer);
         let sending = mem::take(&mut socket.sending);
-        self.keep(sending);
+        self.spares.keep(sending);
     }
 
     fn complete_connect(&mut self, slot: usize, result: i32) {

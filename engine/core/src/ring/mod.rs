@@ -8,11 +8,14 @@ mod buffers;
 mod complete;
 mod driver;
 mod enter;
+mod kind;
 mod listener;
 mod open;
 mod options;
 mod socket;
+mod spares;
 mod stream;
+mod submit;
 mod waker;
 
 pub use driver::{Gather, Ring, Wait};

@@ -100,7 +100,7 @@ impl Stream {
             socket.own_unread.start += n_read;
             if socket.own_unread.is_empty() {
                 let own = std::mem::take(&mut socket.own);
-                driver.keep_own(own);
+                driver.spares.keep_own(own);
             }
             return Poll::Ready(Ok(Some(result)));
         }
@@ -188,10 +188,10 @@ impl Stream {
             remember(&mut socket.writer, cx);
             return Poll::Pending;
         }
-        let mut buffer = driver.spare();
+        let mut buffer = driver.spares.sending();
         write(&mut buffer);
         if buffer.is_empty() {
-            driver.keep(buffer);
+            driver.spares.keep(buffer);
             return Poll::Ready(Ok(()));
         }
         driver.sockets[self.slot].sending = buffer;

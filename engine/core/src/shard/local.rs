@@ -8,26 +8,22 @@ use super::{
     tasks::Tasks,
 };
 use crate::{
-    clock::{Clock, duration_ns},
+    clock::Clock,
     events::{self, Events, PARCELS_PER_S_MAX, Parcel, take_failures},
     message::{ExceptionReport, Report},
     net::Names,
     ring::Ring,
     stats::{EntryId, Recorder, Sample},
-    timer::{Sleep, Timers},
+    timer::Timers,
     user::Users,
 };
 use fastrand::Rng;
 use std::{
     any::Any,
     cell::{Cell, RefCell, RefMut},
-    error::Error,
     fmt,
-    future::Future,
     rc::Rc,
     sync::Arc,
-    task::Poll,
-    time::Duration,
 };
 
 /// Everything that lives on one core. Shared by its tasks as an `Rc`; it never leaves its thread.
@@ -200,36 +196,6 @@ impl Shard {
         })
     }
 
-    /// Sleeps for so long.
-    pub fn sleep(self: &Rc<Self>, time: Duration) -> Sleep {
-        self.sleep_until(self.now_ns().saturating_add(duration_ns(time)))
-    }
-
-    /// Sleeps until a time of this shard's clock.
-    pub fn sleep_until(self: &Rc<Self>, deadline_ns: u64) -> Sleep {
-        Sleep::until(self, deadline_ns)
-    }
-
-    /// Runs `future` until it completes or the time is up.
-    ///
-    /// # Errors
-    /// [`TimedOut`] when the time is up; the future has been dropped then.
-    pub async fn timeout<T>(
-        self: &Rc<Self>,
-        time: Duration,
-        future: impl Future<Output = T>,
-    ) -> Result<T, TimedOut> {
-        let mut future = std::pin::pin!(future);
-        let mut sleep = std::pin::pin!(self.sleep(time));
-        std::future::poll_fn(|cx| {
-            if let Poll::Ready(value) = future.as_mut().poll(cx) {
-                return Poll::Ready(Ok(value));
-            }
-            sleep.as_mut().poll(cx).map(|()| Err(TimedOut))
-        })
-        .await
-    }
-
     /// The number of an entry whose strings are part of the program.
     #[inline]
     pub fn entry_static(&self, method: &'static str, name: &'static str) -> EntryId {
@@ -253,15 +219,3 @@ impl fmt::Debug for Shard {
         f.debug_struct("Shard").field("index", &self.index).finish_non_exhaustive()
     }
 }
-
-/// The time given to [`Shard::timeout`] is up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimedOut;
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("timed out")
-    }
-}
-
-impl Error for TimedOut {}
