@@ -80,7 +80,8 @@ fn raise_file_limit() -> Result<u64> {
     Ok(hard)
 }
 
-fn kernel_bytes() -> u64 {
+/// What the kernel holds for itself.
+pub(crate) fn kernel_bytes() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("Slab:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());

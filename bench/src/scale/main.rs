@@ -1,10 +1,11 @@
 //! `scale`: how far the generator goes by itself, and what a user weighs.
 //!
 //! Each command is one line of the targets: users that wait, users with an idle connection, users
-//! hatched, timers kept, samples recorded. No network but for the idle connections.
+//! hatched, timers kept, samples recorded, connections of a host. No network but for connections.
 
 mod cores;
 mod hatch;
+mod host;
 mod idle;
 mod memory;
 mod samples;
@@ -13,7 +14,7 @@ mod timers;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Measure hatching, timers, samples and memory, without a server.
+/// Measure hatching, timers, samples, memory and connections.
 #[derive(Parser)]
 #[command(name = "scale", version)]
 struct Args {
@@ -57,6 +58,14 @@ enum What {
         #[arg(short = 'u', long, default_value_t = 20_000)]
         users: u32,
     },
+    /// Connections to one nginx at a time, from several addresses of this host
+    Host {
+        #[arg(short = 'u', long, default_value_t = 75_000)]
+        users: u32,
+        /// Generators, each with an address and a limit of open files of its own
+        #[arg(long, default_value_t = 5)]
+        processes: u32,
+    },
     /// One process of `idle`
     #[command(hide = true)]
     IdlePart {
@@ -74,6 +83,7 @@ fn main() -> Result<()> {
         What::Memory { users, session: false } => memory::bare(cpus[0], users),
         What::Memory { users, session: true } => memory::with_session(cpus[0], users),
         What::Idle { users } => idle::run(cpus[0], users),
+        What::Host { users, processes } => host::run(users, processes),
         What::IdlePart { users } => idle::part(cpus[0], users),
     }
 }
