@@ -7,7 +7,7 @@ use crate::{
     local::Local,
     options::SessionOptions,
     request::{Challenge, OwnTerms, Parts, RequestBuilder},
-    site::{Origin, Site},
+    site::{Origin, Site, basic},
     websocket::Upgrading,
 };
 use hatchery_core::{
@@ -15,7 +15,7 @@ use hatchery_core::{
     shard::{Shard, Ticket},
     user::Spawn,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION};
 use std::{borrow::Cow, cell::RefCell, fmt, rc::Rc};
 
 /// A user's HTTP client: it keeps cookies and connections between requests, and records each
@@ -219,6 +219,14 @@ impl HttpSession {
             value.try_into().map_err(|error| HttpError::invalid_part(name.as_str(), error))?;
         self.0.headers.borrow_mut().get_or_insert_default().insert(name, value);
         Ok(())
+    }
+
+    /// Sends these credentials with every request from now on, by HTTP Basic authentication, unless
+    /// a request has its own; redirects do not take them to other hosts. `remove_header` with
+    /// `authorization` ends it. Locust's `client.auth`.
+    pub fn set_basic_auth(&self, user: &str, password: &str) {
+        let mut headers = self.0.headers.borrow_mut();
+        headers.get_or_insert_default().insert(AUTHORIZATION, basic(user, password));
     }
 
     /// Sends no such header any more.

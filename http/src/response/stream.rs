@@ -180,7 +180,8 @@ impl StreamResponse {
                 return Ok(Some(line));
             }
             if self.lines.len() > LINE_BYTES_MAX {
-                self.open = None;
+                (self.decoder, self.open) = (None, None);
+                self.lines = Lines::default();
                 return Err(HttpError::line_too_long(LINE_BYTES_MAX));
             }
             let piece = self.receive().await?;

@@ -1,9 +1,11 @@
 //! What sessions do against servers that behave, and against those that do not.
 
+mod bodies;
 mod catching;
 mod connections;
 mod context;
 mod cookies;
+mod defaults;
 mod extras;
 mod framing;
 mod guards;

@@ -1,6 +1,8 @@
 //! The tests of `it` that make sense there over HTTP/2, which the harness reads off this binary's
 //! name; and those of what HTTP/2 alone has.
 
+#[path = "../it/bodies.rs"]
+mod bodies;
 #[path = "../it/catching.rs"]
 mod catching;
 mod connections;
@@ -8,6 +10,8 @@ mod connections;
 mod context;
 #[path = "../it/cookies.rs"]
 mod cookies;
+#[path = "../it/defaults.rs"]
+mod defaults;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/guards.rs"]

@@ -1,6 +1,8 @@
 //! The tests of `it` once more, on hyper's HTTP/1.1; which it is, the harness reads off this
 //! binary's name.
 
+#[path = "../it/bodies.rs"]
+mod bodies;
 #[path = "../it/catching.rs"]
 mod catching;
 #[path = "../it/connections.rs"]
@@ -9,6 +11,8 @@ mod connections;
 mod context;
 #[path = "../it/cookies.rs"]
 mod cookies;
+#[path = "../it/defaults.rs"]
+mod defaults;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/framing.rs"]

@@ -8,6 +8,7 @@ mod httpbin_requests;
 mod httpbin_time;
 mod nginx_connections;
 mod nginx_contents;
+mod nginx_cookies;
 mod nginx_tls;
 mod uploads;
 
