@@ -34,5 +34,6 @@ mod unix;
 mod upload_peers;
 mod uploads;
 mod urls;
+mod websocket_ends;
 mod websocket_ways;
 mod websockets;

@@ -69,6 +69,8 @@ mod upload_peers;
 mod uploads;
 #[path = "../it/urls.rs"]
 mod urls;
+#[path = "../it/websocket_ends.rs"]
+mod websocket_ends;
 #[path = "../it/websocket_ways.rs"]
 mod websocket_ways;
 #[path = "../it/websockets.rs"]
