@@ -25,6 +25,9 @@ use std::{
     time::Duration,
 };
 
+/// Longer response times count as this one.
+const LATENCY_US_MAX: u64 = 600_000_000;
+
 /// Send one request over and over, and count answers by their length alone.
 #[derive(Clone, Parser)]
 #[command(name = "bare", version)]
@@ -109,7 +112,10 @@ fn start(shard: &Rc<Shard>, args: &Args, counts: &Sender<Counts>) {
     };
     let request = format!("GET {} HTTP/1.1\r\nhost: {}\r\n{agent}\r\n", args.path, args.address);
     let request: Rc<[u8]> = request.into_bytes().into();
-    let latency_us = RefCell::new(Histogram::new(3).expect("three digits are few"));
+    // With bounds, for what is over them is recorded as the upper one.
+    let latency_us =
+        Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("three digits are few");
+    let latency_us = RefCell::new(latency_us);
     let tally = Rc::new(Tally { n_requests: Cell::new(0), latency_us });
     for _ in 0..args.connections {
         let (shard_too, request, tally) =
