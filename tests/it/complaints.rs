@@ -36,6 +36,8 @@ fn bad_numbers_are_named_with_what_is_accepted() {
     check(&[URL, "--stop-timeout", "soon"], &["'soon'", "--stop-timeout"]);
     check(&[URL, "--cores", "0-9999"], &["9999"]);
     check(&[URL, "--cores", "one"], &["'one'", "--cores"]);
+    check(&[URL, "--seed", "one"], &["'one'", "--seed", "whole number"]);
+    check(&["target", "--listen", "8080"], &["'8080'", "--listen", "0.0.0.0:8080"]);
 }
 
 #[test]

@@ -95,7 +95,7 @@ pub(crate) struct RunFlags {
     pub(crate) exit_code_on_error: i32,
 
     /// Start of the random sequences, to draw the same tasks again
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub(crate) seed: Option<u64>,
 
     /// Flags to read from a TOML file [default: hatchery.toml, if there is one]
@@ -194,6 +194,10 @@ fn at_least_one_task(text: &str) -> Result<u64, String> {
         Ok(0) | Err(_) => Err("a whole number of tasks from 1 on is needed".to_owned()),
         Ok(n) => Ok(n),
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a whole number from 0 to {} is needed", u64::MAX))
 }
 
 fn exit_code(text: &str) -> Result<i32, String> {

@@ -14,7 +14,7 @@ use tracing::{Level, info};
 #[derive(Args, Debug)]
 pub(super) struct TargetFlags {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
 
     #[command(flatten)]
@@ -23,6 +23,10 @@ pub(super) struct TargetFlags {
     /// What to log: error, warn, info, debug or trace
     #[arg(short = 'L', long, value_name = "LEVEL", default_value = "info", ignore_case = true)]
     loglevel: Level,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address and a port such as 0.0.0.0:8080 are needed".to_owned())
 }
 
 /// Serves until Ctrl-C or SIGTERM.
