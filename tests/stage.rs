@@ -1,14 +1,13 @@
 //! A single shard on virtual time, driven by hand: what users do, without waiting for it.
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::Receiver;
 use hatchery_core::{
     events::ListenerFailure,
     message::{Command, ExceptionReport, Pulse, Report},
-    net::Resolver,
-    shard::{Common, Outbox, Setup, ShardHandle},
+    shard::{Common, ShardHandle},
     stats::Snapshot,
 };
-use std::{iter, sync::Arc, time::Duration};
+use std::{iter, time::Duration};
 
 /// How long a test waits for a shard before it fails: far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,16 +47,9 @@ impl Stage {
     }
 
     fn start(common: Common) -> Stage {
-        let (tx, reports) = unbounded();
-        let setup = Setup {
-            shard: 0,
-            cpu: 0,
-            common: Arc::new(common),
-            outbox: Outbox::new(tx, || {}),
-            resolver: Resolver::start().expect("threads can be made"),
-        };
+        let (shard, reports) = ShardHandle::start_alone(common).expect("a shard can be started");
         let mut stage = Stage {
-            shard: Some(ShardHandle::start(setup).expect("a shard can be started")),
+            shard: Some(shard),
             reports,
             stats: Snapshot::new(0),
             exceptions: vec![],

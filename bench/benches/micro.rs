@@ -5,14 +5,13 @@
 #![expect(missing_docs, reason = "criterion makes a public function of the group")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded};
 use hatchery_core::{
     dispatch::{ClassSpec, Dispatcher},
     events::EventHook,
     message::{Command, Report},
-    net::Resolver,
     ring::{Address, Listener, SocketOptions, Stream},
-    shard::{Common, Outbox, Service, Setup, Shard, ShardHandle},
+    shard::{Common, Service, Shard, ShardHandle},
     stats::{Delta, Recorder, Sample, Snapshot, new_histogram, record_us},
     user::{Class, Cx, Root, Spawn, Table, TaskResult, Tasks, User},
 };
@@ -123,19 +122,6 @@ fn dispatching(c: &mut Criterion) {
     group.finish();
 }
 
-/// A shard and what it reports.
-fn start(common: Common) -> (ShardHandle, Receiver<Report>) {
-    let (tx, reports) = unbounded();
-    let setup = Setup {
-        shard: 0,
-        cpu: 0,
-        common: Arc::new(common),
-        outbox: Outbox::new(tx, || {}),
-        resolver: Resolver::start().expect("threads can be made"),
-    };
-    (ShardHandle::start(setup).expect("a thread can be made"), reports)
-}
-
 /// What `work` says on a shard of its own.
 fn on_shard<F>(work: impl Fn(Rc<Shard>) -> F + Send + Sync + 'static) -> Duration
 where
@@ -148,7 +134,8 @@ where
             let _ = tx.send(future.await);
         });
     });
-    let (handle, _reports) = start(Common { services: vec![service], ..Common::default() });
+    let common = Common { services: vec![service], ..Common::default() };
+    let (handle, _reports) = ShardHandle::start_alone(common).expect("a thread can be made");
     let time = time.recv().expect("the shard runs the service to its end");
     drop(handle);
     time
@@ -182,7 +169,8 @@ fn tasks(c: &mut Criterion) {
     c.bench_function("user: choose a task by weight and run it", |b| {
         b.iter_custom(|n_tasks| {
             let classes = vec![Class::of::<Idler>()];
-            let (handle, reports) = start(Common { classes, ..Common::default() });
+            let common = Common { classes, ..Common::default() };
+            let (handle, reports) = ShardHandle::start_alone(common).expect("a thread can be made");
             let begin = Instant::now();
             handle.send(Command::TestStart { n_tasks: Some(n_tasks) });
             handle.send(Command::Hatch { class: 0, n_users: 64 });

@@ -1,10 +1,7 @@
 //! A plain request in the steady state allocates nothing.
 
 use crossbeam_channel::unbounded;
-use hatchery_core::{
-    net::Resolver,
-    shard::{Common, Outbox, Setup, Shard, ShardHandle},
-};
+use hatchery_core::shard::{Common, Shard, ShardHandle};
 use hatchery_http::{HttpDefaults, HttpSession, SessionOptions};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::{
@@ -72,15 +69,7 @@ fn allocations_per_request(lean: bool) -> f64 {
         unpinned: true,
         ..Common::default()
     };
-    let (tx, _reports) = unbounded();
-    let shard = ShardHandle::start(Setup {
-        shard: 0,
-        cpu: 0,
-        common: Arc::new(common),
-        outbox: Outbox::new(tx, || {}),
-        resolver: Resolver::start().expect("threads"),
-    })
-    .expect("a shard");
+    let (shard, _reports) = ShardHandle::start_alone(common).expect("a shard");
     let n = is_done.recv_timeout(Duration::from_secs(60)).expect("the requests end");
     drop(shard);
     n.saturating_sub(N_BESIDE) as f64 / N_REQUESTS as f64

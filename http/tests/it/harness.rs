@@ -3,8 +3,7 @@
 use crossbeam_channel::{Receiver, unbounded};
 use hatchery_core::{
     message::{Command, Report},
-    net::Resolver,
-    shard::{Common, Outbox, Setup, Shard, ShardHandle},
+    shard::{Common, Shard, ShardHandle},
     stats::{Delta, EntryId, EntryKey, Snapshot},
 };
 use hatchery_http::{HttpDefaults, HttpSession, HttpVersion, SessionOptions};
@@ -111,15 +110,7 @@ where
     let mut extensions = common.extensions;
     extensions.push(Arc::new(HttpDefaults { session: options() }));
     let common = Common { services: vec![Arc::new(service)], unpinned: true, extensions, ..common };
-    let (tx, reports) = unbounded();
-    let setup = Setup {
-        shard: 0,
-        cpu: 0,
-        common: Arc::new(common),
-        outbox: Outbox::new(tx, || {}),
-        resolver: Resolver::start().expect("threads"),
-    };
-    let shard = ShardHandle::start(setup).expect("a shard");
+    let (shard, reports) = ShardHandle::start_alone(common).expect("a shard");
     let deadline = Instant::now() + TEST_LIMIT;
     let mut book = Book::default();
     while is_done.try_recv().is_err() {

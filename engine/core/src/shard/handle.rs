@@ -1,13 +1,19 @@
 //! The control plane's end of a shard.
 
-use super::{inbox::InboxSender, run, setup::Setup};
+use super::{
+    inbox::InboxSender,
+    outbox::Outbox,
+    run,
+    setup::{Common, Setup},
+};
 use crate::{
     message::{Command, Report},
+    net::Resolver,
     ring::Waker,
     stats::Delta,
 };
-use crossbeam_channel::{Sender, unbounded};
-use std::{any::Any, io, panic, thread};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::{any::Any, io, panic, sync::Arc, thread};
 
 /// A running shard. Dropping it tells the shard to quit.
 #[derive(Debug)]
@@ -41,6 +47,23 @@ impl ShardHandle {
         };
         let thread = thread::Builder::new().name(format!("shard-{shard}")).spawn(body)?;
         Ok(ShardHandle { inbox, spent, thread: Some(thread) })
+    }
+
+    /// Starts a shard that is alone in its process, and nobody's worker: for tests and
+    /// measurements, which read its reports themselves.
+    ///
+    /// # Errors
+    /// As [`ShardHandle::start`].
+    pub fn start_alone(common: Common) -> io::Result<(ShardHandle, Receiver<Report>)> {
+        let (tx, reports) = unbounded();
+        let shard = ShardHandle::start(Setup {
+            shard: 0,
+            cpu: 0,
+            common: Arc::new(common),
+            outbox: Outbox::new(tx, || {}),
+            resolver: Resolver::start()?,
+        })?;
+        Ok((shard, reports))
     }
 
     /// Sends a command and wakes the shard.
