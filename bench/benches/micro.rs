@@ -9,19 +9,20 @@ use crossbeam_channel::{Sender, bounded};
 use hatchery_core::{
     dispatch::{ClassSpec, Dispatcher},
     events::EventHook,
-    message::{Command, Report},
+    message::Command,
     ring::{Address, Listener, SocketOptions, Stream},
     shard::{Common, Service, Shard, ShardHandle},
     stats::{Delta, Recorder, Sample, Snapshot, new_histogram, record_us},
     user::{Class, Cx, Root, Spawn, Table, TaskResult, Tasks, User},
 };
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     hint::black_box,
     pin::Pin,
     rc::Rc,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -141,13 +142,28 @@ where
     time
 }
 
-struct Idler;
+/// Its users count their tasks together, and tell when so many are over.
+struct Idler {
+    tally: Rc<Tally>,
+}
+
+struct Tally {
+    n_left: Cell<u64>,
+    is_over: Sender<Instant>,
+}
+
+/// How many tasks, and whom to tell.
+struct Plan(u64, Sender<Instant>);
 
 impl User for Idler {
     const NEEDS_HOST: bool = false;
 
-    fn new(_: &Spawn<'_>) -> Self {
-        Idler
+    fn new(spawn: &Spawn<'_>) -> Self {
+        let tally = spawn.shard().local(|shard| {
+            let Plan(n_tasks, is_over) = shard.common().parsed_options().expect("given below");
+            Tally { n_left: Cell::new(*n_tasks), is_over: is_over.clone() }
+        });
+        Idler { tally }
     }
 }
 
@@ -161,6 +177,11 @@ impl Tasks for Idler {
 
 impl Idler {
     async fn idle(&mut self, _: &mut Cx<'_, Self>) -> TaskResult {
+        let n_left = self.tally.n_left.get().wrapping_sub(1);
+        self.tally.n_left.set(n_left);
+        if n_left == 0 {
+            let _ = self.tally.is_over.send(Instant::now());
+        }
         Ok(())
     }
 }
@@ -169,13 +190,14 @@ fn tasks(c: &mut Criterion) {
     c.bench_function("user: choose a task by weight and run it", |b| {
         b.iter_custom(|n_tasks| {
             let classes = vec![Class::of::<Idler>()];
-            let common = Common { classes, ..Common::default() };
-            let (handle, reports) = ShardHandle::start_alone(common).expect("a thread can be made");
+            let (tx, is_over) = bounded(1);
+            let options = Arc::new(Plan(n_tasks, tx));
+            let common = Common { classes, options, ..Common::default() };
+            let (handle, _reports) =
+                ShardHandle::start_alone(common).expect("a thread can be made");
             let begin = Instant::now();
-            handle.send(Command::TestStart { n_tasks: Some(n_tasks) });
             handle.send(Command::Hatch { class: 0, n_users: 64 });
-            while !matches!(reports.recv(), Ok(Report::TasksDone { .. }) | Err(_)) {}
-            begin.elapsed()
+            is_over.recv().expect("the users run").duration_since(begin)
         });
     });
 }
@@ -189,10 +211,11 @@ fn timers(c: &mut Criterion) {
                     let minute = Duration::from_secs(60);
                     let mut pending: Vec<_> =
                         (0..n_pending).map(|_| Box::pin(shard.sleep(minute))).collect();
+                    // A task may be waited for by 32,767 others at most.
+                    for sleep in &mut pending {
+                        let _ = sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    }
                     poll_fn(|cx| {
-                        for sleep in &mut pending {
-                            let _ = sleep.as_mut().poll(cx);
-                        }
                         let begin = Instant::now();
                         for _ in 0..n {
                             let mut sleep = shard.sleep(minute);
