@@ -14,9 +14,10 @@ use hatchery_http::{
     server::{ContentType, Request, StatusCode, serve},
 };
 use std::{
-    fs,
+    env, fs,
     io::Write,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::Command,
 };
 
 const TEXT: &[u8] = b"hello hello hello";
@@ -116,9 +117,29 @@ fn peak() -> usize {
     number.expect("kibibytes") * 1024
 }
 
+/// Whether this process runs nothing but this test. If not, another one runs it: memory is counted
+/// by the process, and what other tests need of it is not to be blamed on this one.
+#[track_caller]
+fn is_alone(test: &str) -> bool {
+    const ALONE: &str = "HATCHERY_TEST_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let binary = env::current_exe().expect("this one");
+    let run = Command::new(binary).args(["--exact", test]).env(ALONE, "1").output();
+    let run = run.expect("it runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains(" 1 passed"), "{said}");
+    false
+}
+
 #[test]
 fn a_body_far_larger_than_memory_ought_to_hold_is_streamed_in_little_of_it() {
     const N_BYTES: u64 = 512 << 20;
+    const NAME: &str = "a_body_far_larger_than_memory_ought_to_hold_is_streamed_in_little_of_it";
+    if !is_alone(&format!("bodies::{NAME}")) {
+        return;
+    }
     let before = peak();
     let recorded = on_shard(|shard| async move {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -140,7 +161,6 @@ fn a_body_far_larger_than_memory_ought_to_hold_is_streamed_in_little_of_it() {
     });
     recorded.check(&["GET / 1/0"], &[]);
     assert_eq!(recorded.entries[0].4, N_BYTES);
-    // Other tests of this process have their share in it.
     let grown = peak() - before;
-    assert!(grown < N_BYTES as usize / 2, "{grown} bytes more than before");
+    assert!(grown < N_BYTES as usize / 8, "{grown} bytes more than before");
 }
