@@ -58,6 +58,11 @@ pub struct SessionOptions {
     pub lean: bool,
     /// Bytes of a response's body that are held in memory; a larger one is a failure.
     pub body_bytes_max: u64,
+    /// Whether bodies are thrown away as they come, for users that look at none: their lengths are
+    /// recorded, [`Response::content`](crate::Response::content) is empty. Large ones that come
+    /// over plain TCP are not even copied out of the kernel. Streamed responses keep theirs. k6's
+    /// `discardResponseBodies`; the program `hatchery` does so for its URLs.
+    pub discard_bodies: bool,
 }
 
 /// Which HTTP a session speaks. Over HTTP/2, all requests of a session to an origin go over one
@@ -94,6 +99,7 @@ impl Default for SessionOptions {
             lean: true,
             resolve: vec![],
             body_bytes_max: BODY_BYTES_MAX,
+            discard_bodies: false,
         }
     }
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use std::{
     fmt,
     future::poll_fn,
-    io,
+    io, mem,
     rc::Rc,
     task::{Context, Poll, ready},
 };
@@ -22,6 +22,10 @@ use upload::Uploading;
 
 /// Interim responses (1xx) before the one that counts; a server that sends no other is broken.
 pub(super) const INTERIM_MAX: usize = 100;
+
+/// Smaller rests of a body are read even if nobody wants them: they have most often come with what
+/// was before them.
+const DISCARD_BYTES_MIN: u64 = 16 * 1024;
 
 /// A connection that reads and writes HTTP itself.
 pub(crate) struct LeanConnection {
@@ -36,6 +40,10 @@ pub(crate) struct LeanConnection {
     upgrades: bool,
     /// Whether the rest of a request's body was not sent, so that nothing else can be.
     is_cut: bool,
+    /// Whether the last response's body was thrown away unseen.
+    discards: bool,
+    /// Whether more came than the last response.
+    has_surplus: bool,
     n_read: u64,
     /// Reads that did not have to wait.
     n_steps: u64,
@@ -43,6 +51,9 @@ pub(crate) struct LeanConnection {
 
 /// What one look at the received bytes gave: a head and its bytes, if it is complete.
 type Seen = Result<Option<(lean::Head, Bytes)>, Malformed>;
+
+/// What one look at a body gave; `None` if the connection has ended.
+type Looked = io::Result<Option<Result<(), Malformed>>>;
 
 impl LeanConnection {
     pub(super) fn new(local: &Rc<Local>, transport: Transport) -> LeanConnection {
@@ -55,6 +66,8 @@ impl LeanConnection {
             uploading: None,
             upgrades: false,
             is_cut: false,
+            discards: false,
+            has_surplus: false,
             n_read: 0,
             n_steps: 0,
         }
@@ -84,7 +97,7 @@ impl LeanConnection {
         match () {
             // Whoever was sent a part of a request may say anything.
             () if self.is_cut => Rest::Spent,
-            () if self.transport.has_unread() => Rest::Surplus,
+            () if self.has_surplus || self.transport.has_unread() => Rest::Surplus,
             () if self.is_ready && !self.transport.has_ended() => Rest::Reusable,
             () => Rest::Spent,
         }
@@ -96,6 +109,10 @@ impl LeanConnection {
 
     pub(super) fn n_steps(&self) -> u64 {
         self.n_steps
+    }
+
+    pub(super) fn may_discard(&self) -> bool {
+        self.transport.may_discard()
     }
 
     pub(super) fn expect_bulk(&mut self, bulk: bool) {
@@ -184,11 +201,50 @@ impl LeanConnection {
                 let n_left = left.map_or(1, |left| left - data.len() as u64);
                 whole.copy(data, n_left, |data| local.keep_bytes(data));
             };
-            let is_end = self.read_body(head, &mut take, deadline).await?;
+            let mut poll = |connection: &mut Self, cx: &mut Context<'_>, body: &mut Body| {
+                connection.poll_body(cx, body, &mut take)
+            };
+            let is_end = self.read_body(head, &mut poll, deadline).await?;
             whole.check()?;
             if is_end {
                 return Ok(whole.finish());
             }
+        }
+    }
+
+    /// Reads a response's body and throws it away: how many bytes it had.
+    pub(crate) async fn discard_body(
+        &mut self,
+        head: &mut Head,
+        limit: u64,
+        deadline: &mut Deadline,
+    ) -> Result<u64, HttpError> {
+        self.expect_discard(head);
+        let mut n_bytes = 0;
+        loop {
+            let mut poll = |connection: &mut Self, cx: &mut Context<'_>, body: &mut Body| match body
+            {
+                Body::Length(left) if connection.discards && *left >= DISCARD_BYTES_MIN => {
+                    connection.poll_discard(cx, body, &mut n_bytes)
+                }
+                _ => connection.poll_body(cx, body, &mut |_, data, _| n_bytes += data.len() as u64),
+            };
+            let is_end = self.read_body(head, &mut poll, deadline).await?;
+            if n_bytes > limit {
+                return Err(HttpError::body_too_large(limit));
+            }
+            if is_end {
+                return Ok(n_bytes);
+            }
+        }
+    }
+
+    /// Prepares for the next response: its body will be thrown away unseen if this one's is.
+    fn expect_discard(&mut self, head: &Head) {
+        let discards = head.body_length().is_some_and(|length| length >= DISCARD_BYTES_MIN)
+            && self.transport.may_discard();
+        if mem::replace(&mut self.discards, discards) != discards {
+            self.transport.stream().expect_discard(discards);
         }
     }
 
@@ -203,7 +259,10 @@ impl LeanConnection {
             let mut take = |local: &Local, data: &[u8], _| {
                 piece.copy(data, 0, |data| local.keep_bytes(data));
             };
-            let is_end = self.read_body(head, &mut take, deadline).await?;
+            let mut poll = |connection: &mut Self, cx: &mut Context<'_>, body: &mut Body| {
+                connection.poll_body(cx, body, &mut take)
+            };
+            let is_end = self.read_body(head, &mut poll, deadline).await?;
             if !piece.is_empty() {
                 return Ok(Some(piece.finish()));
             }
@@ -213,12 +272,11 @@ impl LeanConnection {
         }
     }
 
-    /// Reads some of the body, and shows it to `take` with what was left of it before, if that is
-    /// known; true at its end.
+    /// Reads some of the body by `poll`; true at its end.
     async fn read_body(
         &mut self,
         head: &mut Head,
-        take: &mut impl FnMut(&Local, &[u8], Option<u64>),
+        poll: &mut impl FnMut(&mut Self, &mut Context<'_>, &mut Body) -> Poll<Looked>,
         deadline: &mut Deadline,
     ) -> Result<bool, HttpError> {
         let HeadBody::Lean { body, keep_alive } = &mut head.body else {
@@ -231,7 +289,7 @@ impl LeanConnection {
                 {
                     return Poll::Ready(Err(error));
                 }
-                match self.poll_body(cx, body, take) {
+                match poll(self, cx, body) {
                     Poll::Ready(read) => Poll::Ready(Ok(read)),
                     Poll::Pending => deadline.poll(cx, self.n_read, 0, Phase::Reading).map(Err),
                 }
@@ -253,12 +311,13 @@ impl LeanConnection {
         Ok(body.is_end())
     }
 
+    /// Shows some of the body to `take` with what was left of it before, if that is known.
     fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
         body: &mut Body,
         take: &mut impl FnMut(&Local, &[u8], Option<u64>),
-    ) -> Poll<io::Result<Option<Result<(), Malformed>>>> {
+    ) -> Poll<Looked> {
         let LeanConnection { local, transport, n_read, n_steps, .. } = self;
         transport.poll_read_with(cx, |bytes| {
             *n_steps += 1;
@@ -268,6 +327,28 @@ impl LeanConnection {
             *n_read += n_bytes as u64;
             (n_bytes, decoded.map(drop))
         })
+    }
+
+    /// Throws some of a body of known length away, and counts it.
+    fn poll_discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Body,
+        n_bytes: &mut u64,
+    ) -> Poll<Looked> {
+        let Body::Length(left) = *body else { unreachable!("chunks have to be read") };
+        // One more than there ought to be, so that surplus bytes show.
+        let Some(n) = ready!(self.transport.stream().poll_discard(cx, left.saturating_add(1)))?
+        else {
+            return Poll::Ready(Ok(None));
+        };
+        self.has_surplus = n > left;
+        let n = n.min(left);
+        body.skip(n);
+        *n_bytes += n;
+        self.n_read += n;
+        self.n_steps += 1;
+        Poll::Ready(Ok(Some(Ok(()))))
     }
 }
 

@@ -109,6 +109,11 @@ impl Connection {
         }
     }
 
+    /// Whether a large body can be thrown away unseen.
+    pub(crate) fn may_discard(&self) -> bool {
+        matches!(self, Connection::Lean(connection) if connection.may_discard())
+    }
+
     /// Says that a large body is to come, or has come.
     pub(crate) fn expect_bulk(&mut self, bulk: bool) {
         match self {

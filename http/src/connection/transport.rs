@@ -65,6 +65,11 @@ impl Transport {
         }
     }
 
+    /// Whether [`Stream::poll_discard`] throws away what is the peer's, and unseen.
+    pub(super) fn may_discard(&self) -> bool {
+        matches!(self, Transport::Plain(stream) if stream.may_discard())
+    }
+
     /// Lets `write` fill a buffer, and hands that to the socket.
     pub(crate) fn poll_write_with(
         &mut self,

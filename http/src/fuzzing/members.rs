@@ -1,7 +1,11 @@
 //! What a scenario asks of a response: each member answers, whatever the head and the body hold.
 
 use super::{cut, local, target};
-use crate::{connection::Head, lean::Partial, response::Response};
+use crate::{
+    connection::Head,
+    lean::Partial,
+    response::{Content, Response},
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 use std::rc::Rc;
@@ -16,7 +20,7 @@ pub fn members(data: &[u8]) {
     let Ok(mut head) = Head::of_lean(head, bytes) else { return };
     let local = local();
     let target = target(&local, "http://example.org/folder/page?q=1");
-    let body = Bytes::copy_from_slice(&whole[n_head..]);
+    let body = Content::Kept(Bytes::copy_from_slice(&whole[n_head..]));
     let response = Response::new(Rc::clone(&local), &Method::GET, &target, &mut head, body, 1);
     for link in response.links() {
         let header = response.headers().get_all("link").iter();

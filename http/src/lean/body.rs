@@ -64,6 +64,15 @@ impl Body {
         }
     }
 
+    /// Takes bytes of a body of known length that nobody has seen.
+    pub(crate) fn skip(&mut self, n_bytes: u64) {
+        let Body::Length(left) = self else { unreachable!("only a length can be skipped") };
+        *left -= n_bytes;
+        if *left == 0 {
+            *self = Body::End;
+        }
+    }
+
     /// The connection has ended: whether the body may end with it.
     pub(crate) fn may_end_here(&self) -> bool {
         matches!(self, Body::Close | Body::End)

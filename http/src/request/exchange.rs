@@ -13,12 +13,11 @@ use super::{
 use crate::{
     connection::{Connection, Head, Lease, obtain, renew},
     error::HttpError,
-    response::ACCEPTED_CODINGS,
+    response::{ACCEPTED_CODINGS, Content},
     session::Inner,
     site::{AGENT, Proxy},
     whole::Whole,
 };
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{
@@ -135,7 +134,7 @@ impl Answered {
         &mut self,
         session: &Inner,
         deadline: &mut Deadline,
-    ) -> Result<(Bytes, u64), HttpError> {
+    ) -> Result<(Content, u64), HttpError> {
         let Answered { lease, head, head_ns } = self;
         let connection = &mut lease.connection;
         let n_steps = connection.n_steps();
@@ -144,13 +143,22 @@ impl Answered {
         if length.is_some_and(|length| length > limit) {
             return Err(HttpError::body_too_large(limit));
         }
-        let bulk = length.is_some_and(|length| length >= BULK_BYTES);
+        // Its decoded length is what counts, so a body of another coding is needed.
+        let discards = session.options.discard_bodies && !head.is_encoded;
+        let bulk = length.is_some_and(|length| length >= BULK_BYTES)
+            && !(discards && connection.may_discard());
         if bulk {
             connection.expect_bulk(true);
         }
         let body = match connection {
-            Connection::Lean(connection) => connection.body(head, limit, deadline).await?,
+            Connection::Lean(connection) if discards => {
+                Content::Discarded(connection.discard_body(head, limit, deadline).await?)
+            }
+            Connection::Lean(connection) => {
+                Content::Kept(connection.body(head, limit, deadline).await?)
+            }
             // Boxed, so that a plain request does not carry room for it.
+            _ if discards => Box::pin(discard(connection, head, limit, deadline)).await?,
             _ => Box::pin(collect(connection, head, limit, deadline)).await?,
         };
         if bulk {
@@ -166,18 +174,35 @@ impl Answered {
     }
 }
 
+/// A body's length alone.
+async fn discard(
+    connection: &mut Connection,
+    head: &mut Head,
+    limit: u64,
+    deadline: &mut Deadline,
+) -> Result<Content, HttpError> {
+    let mut n_bytes = 0;
+    while let Some(piece) = connection.next_piece(head, deadline).await? {
+        n_bytes += piece.len() as u64;
+        if n_bytes > limit {
+            return Err(HttpError::body_too_large(limit));
+        }
+    }
+    Ok(Content::Discarded(n_bytes))
+}
+
 /// A body, whole.
 async fn collect(
     connection: &mut Connection,
     head: &mut Head,
     limit: u64,
     deadline: &mut Deadline,
-) -> Result<Bytes, HttpError> {
+) -> Result<Content, HttpError> {
     let mut whole = Whole::new(limit);
     while let Some(piece) = connection.next_piece(head, deadline).await? {
         whole.push(piece, head.body_length().unwrap_or(0))?;
     }
-    Ok(whole.finish())
+    Ok(Content::Kept(whole.finish()))
 }
 
 fn request(

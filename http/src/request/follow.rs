@@ -6,7 +6,7 @@ use super::{
 use crate::{
     connection::Head,
     error::HttpError,
-    response::{Response, decode},
+    response::{Content, Response, decode},
     session::Inner,
     site::{Target, quoted_url},
 };
@@ -83,7 +83,7 @@ pub(super) async fn follow(
             let end_ns = answered.head_ns;
             let head = &mut answered.head;
             let mut response =
-                Response::new(local, &hop.method, &hop.target, head, Bytes::new(), elapsed_ns);
+                Response::new(local, &hop.method, &hop.target, head, Content::EMPTY, elapsed_ns);
             response.set_request(parts);
             response.set_history(history);
             let open = Some(Box::new(Open::new(answered, deadline)));
@@ -93,9 +93,15 @@ pub(super) async fn follow(
         session.give_back(answered.lease)?;
         let head = &mut answered.head;
         // Not part of the response time: it is this core's work, not the server's.
-        let body = match head.is_encoded {
-            true => decode(&head.headers, body, session.options.body_bytes_max)?,
-            false => body,
+        let body = match (head.is_encoded, body) {
+            (true, Content::Kept(body)) => {
+                let body = decode(&head.headers, body, session.options.body_bytes_max)?;
+                match session.options.discard_bodies {
+                    true => Content::Discarded(body.len() as u64),
+                    false => Content::Kept(body),
+                }
+            }
+            (_, body) => body,
         };
         let mut response = Response::new(local, &hop.method, &hop.target, head, body, elapsed_ns);
         response.set_request(parts);

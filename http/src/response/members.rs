@@ -1,6 +1,7 @@
 //! A response.
 
 use super::{
+    content::Content,
     links::{self, Link},
     text,
 };
@@ -38,7 +39,7 @@ pub struct Response {
     target: Option<Rc<Target>>,
     status: u16,
     headers: Headers,
-    body: Bytes,
+    body: Content,
     elapsed: Duration,
     /// What most responses do not have.
     rare: Option<Box<Rare>>,
@@ -61,7 +62,7 @@ impl Response {
         method: &Method,
         target: &Rc<Target>,
         head: &mut Head,
-        body: Bytes,
+        body: Content,
         elapsed_ns: u64,
     ) -> Response {
         let rare = head
@@ -92,7 +93,7 @@ impl Response {
             method,
             target,
             status: 0,
-            body: Bytes::new(),
+            body: Content::EMPTY,
             elapsed: Duration::ZERO,
             rare: Some(Box::new(Rare { error: Some(error), ..Rare::default() })),
         }
@@ -151,7 +152,7 @@ impl Response {
 
     /// Body length in bytes, as the statistics count it.
     pub(crate) fn length(&self) -> u64 {
-        self.body.len() as u64
+        self.body.len()
     }
 
     /// The status code; 0 if there was no response, see [`Response::error`].
@@ -195,14 +196,15 @@ impl Response {
         })
     }
 
-    /// The body, decoded as `Content-Encoding` says. python-requests' `content`.
+    /// The body, decoded as `Content-Encoding` says; empty if the session's
+    /// [`discard_bodies`](crate::SessionOptions::discard_bodies) is set. python-requests' `content`.
     pub fn content(&self) -> &[u8] {
-        &self.body
+        self.body.as_slice()
     }
 
     /// The body, without a copy.
     pub fn into_content(mut self) -> Bytes {
-        mem::take(&mut self.body)
+        mem::replace(&mut self.body, Content::EMPTY).into_bytes()
     }
 
     /// The body as text: by [`Response::set_encoding`] or the charset that the server names; else
@@ -210,8 +212,8 @@ impl Response {
     /// becomes `U+FFFD`. python-requests' `text`.
     pub fn text(&self) -> Cow<'_, str> {
         match self.own_encoding() {
-            Some(encoding) => encoding.decode(&self.body).0,
-            None => text::text(&self.headers, &self.body),
+            Some(encoding) => encoding.decode(self.content()).0,
+            None => text::text(&self.headers, self.content()),
         }
     }
 
@@ -220,7 +222,7 @@ impl Response {
     /// # Errors
     /// When there is no such encoding.
     pub fn text_as(&self, encoding: &str) -> Result<Cow<'_, str>, HttpError> {
-        text::text_as(encoding, &self.body)
+        text::text_as(encoding, self.content())
             .ok_or_else(|| HttpError::invalid_part(encoding, "no such encoding"))
     }
 
@@ -248,7 +250,7 @@ impl Response {
     /// The encoding that the body seems to have, guessed from its bytes. python-requests'
     /// `apparent_encoding`.
     pub fn apparent_encoding(&self) -> &'static str {
-        text::guess(&self.body).name()
+        text::guess(self.content()).name()
     }
 
     /// The body as JSON. python-requests' `json`.
@@ -256,7 +258,7 @@ impl Response {
     /// # Errors
     /// [`HttpError::is_json`] if it is not, or not of this shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
-        serde_json::from_slice(&self.body).map_err(|error| HttpError::json(&error))
+        serde_json::from_slice(self.content()).map_err(|error| HttpError::json(&error))
     }
 
     /// From sending the request to having the response's head; of the last hop, if there were

@@ -3,6 +3,7 @@
 mod catch;
 mod chunks;
 mod coding;
+mod content;
 mod decode;
 mod lines;
 mod links;
@@ -13,6 +14,7 @@ mod text;
 
 pub use catch::{CatchResponse, HttpFailure};
 pub use chunks::{Chunks, LineChunks, TextChunks, TextLines};
+pub(crate) use content::Content;
 pub(crate) use decode::{ACCEPTED_CODINGS, decode};
 #[cfg(any(test, fuzzing))]
 pub(crate) use decode::{Decoded, Decoder};

@@ -6,6 +6,8 @@ mod connections;
 mod context;
 mod cookies;
 mod defaults;
+mod discarding;
+mod discarding_http1;
 mod extras;
 mod framing;
 mod guards;

@@ -12,6 +12,8 @@ mod context;
 mod cookies;
 #[path = "../it/defaults.rs"]
 mod defaults;
+#[path = "../it/discarding.rs"]
+mod discarding;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/guards.rs"]

@@ -13,6 +13,10 @@ mod context;
 mod cookies;
 #[path = "../it/defaults.rs"]
 mod defaults;
+#[path = "../it/discarding.rs"]
+mod discarding;
+#[path = "../it/discarding_http1.rs"]
+mod discarding_http1;
 #[path = "../it/extras.rs"]
 mod extras;
 #[path = "../it/framing.rs"]

@@ -87,6 +87,7 @@ impl Driver {
         match kind {
             Kind::Receive => self.complete_receive(slot, result, flags, more),
             Kind::ReceiveOwn => self.complete_receive_own(slot, result),
+            Kind::Discard => self.complete_discard(slot, result),
             Kind::Send => self.complete_send(slot, result),
             Kind::SendNow => self.fail_send_now(slot, result),
             Kind::Connect => self.complete_connect(slot, result),
@@ -147,6 +148,17 @@ impl Driver {
             self.spares.keep_own(own);
         }
         wake(&mut self.sockets[slot].reader);
+    }
+
+    fn complete_discard(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.receiving = Receiving::Idle;
+        match u64::try_from(result) {
+            Ok(0) => socket.end = Some(End::Closed),
+            Ok(n_bytes) => socket.n_discarded += n_bytes,
+            Err(_) => socket.end = Some(End::Error(-result)),
+        }
+        wake(&mut socket.reader);
     }
 
     fn complete_send(&mut self, slot: usize, result: i32) {

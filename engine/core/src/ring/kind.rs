@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Wake = 7,
     /// A send that is over when the kernel has taken its submission; only failures are told.
     SendNow = 8,
+    /// A receive that throws away what it receives.
+    Discard = 9,
 }
 
 impl Kind {
@@ -27,6 +29,7 @@ impl Kind {
             6 => Kind::Accept,
             7 => Kind::Wake,
             8 => Kind::SendNow,
+            9 => Kind::Discard,
             _ => Kind::Ignored,
         }
     }

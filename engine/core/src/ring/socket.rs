@@ -26,6 +26,8 @@ pub(super) enum Receiving {
     Ending,
     /// One receive into `own`, which the kernel holds.
     Own,
+    /// One receive into nothing: the kernel throws the bytes away.
+    Discarding,
 }
 
 /// How the receiving side came to its end.
@@ -57,6 +59,12 @@ pub(super) struct Socket {
     pub(super) prefer_own: bool,
     /// So shall those after it.
     pub(super) bulk: bool,
+    /// Whether the kernel can throw away what was received, which TCP can and unix sockets cannot.
+    pub(super) may_discard: bool,
+    /// Bytes that were thrown away and not told of.
+    pub(super) n_discarded: u64,
+    /// A receive shall end with the first buffer that it fills.
+    pub(super) one_buffer: bool,
 
     /// What the kernel is sending; empty when nothing is.
     pub(super) sending: Vec<u8>,
@@ -86,6 +94,9 @@ impl Socket {
             reader: None,
             prefer_own: false,
             bulk: false,
+            may_discard: false,
+            n_discarded: 0,
+            one_buffer: false,
             sending: vec![],
             sent: 0,
             is_sending_now: false,

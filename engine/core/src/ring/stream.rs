@@ -9,7 +9,7 @@ use socket2::SockRef;
 use std::{
     fmt,
     future::poll_fn,
-    io,
+    io, mem,
     net::Shutdown,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     task::{Context, Poll, ready},
@@ -39,6 +39,7 @@ impl Stream {
         let socket = address.socket(options)?;
         let mut slot = Socket::new(OwnedFd::from(socket));
         slot.address = Some(Box::new(address.to_sock_addr()?));
+        slot.may_discard = matches!(address, Address::Tcp(_));
         let stream = Stream::insert(ring, slot);
         ring.driver.borrow_mut().connect(stream.slot);
         poll_fn(|cx| stream.poll_connected(cx)).await?;
@@ -99,7 +100,7 @@ impl Stream {
             assert!(n_read <= bytes.len(), "more was read than there was");
             socket.own_unread.start += n_read;
             if socket.own_unread.is_empty() {
-                let own = std::mem::take(&mut socket.own);
+                let own = mem::take(&mut socket.own);
                 driver.spares.keep_own(own);
             }
             return Poll::Ready(Ok(Some(result)));
@@ -131,6 +132,48 @@ impl Stream {
     /// As [`Stream::poll_read_with`].
     pub async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_read(cx, into)).await
+    }
+
+    /// Whether [`Stream::poll_discard`] costs no copy.
+    pub fn may_discard(&self) -> bool {
+        self.ring.driver.borrow().sockets[self.slot].may_discard
+    }
+
+    /// Throws away what is received next, up to so many bytes, and says how many they were; `None`
+    /// when the peer has closed. The bytes are not copied out of the kernel where that is possible.
+    ///
+    /// While it is pending nothing else is to be read: the bytes asked for are as good as gone.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_read_with`].
+    pub fn poll_discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        n_bytes: u64,
+    ) -> Poll<io::Result<Option<u64>>> {
+        {
+            let driver = &mut *self.ring.driver.borrow_mut();
+            let socket = &mut driver.sockets[self.slot];
+            if socket.n_discarded > 0 {
+                return Poll::Ready(Ok(Some(mem::take(&mut socket.n_discarded))));
+            }
+            let has_unread = !socket.received.is_empty() || !socket.own_unread.is_empty();
+            if !has_unread && socket.end.is_none() && socket.may_discard {
+                remember(&mut socket.reader, cx);
+                driver.discard(self.slot, n_bytes);
+                return Poll::Pending;
+            }
+        }
+        self.poll_read_with(cx, |bytes| {
+            let n = usize::try_from(n_bytes).map_or(bytes.len(), |n| n.min(bytes.len()));
+            (n, n as u64)
+        })
+    }
+
+    /// Says that what comes next is best received one buffer at a time, because what follows it is
+    /// to be thrown away; or no longer.
+    pub fn expect_discard(&mut self, discard: bool) {
+        self.ring.driver.borrow_mut().sockets[self.slot].one_buffer = discard;
     }
 
     /// Whether the peer has closed, or the connection broke, and everything before was read. Does

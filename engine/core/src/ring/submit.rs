@@ -13,6 +13,9 @@ use std::{
 /// Larger amounts are sent by a send that waits for room; smaller ones find it nearly always.
 const SEND_NOW_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes that one operation throws away at most.
+const DISCARD_BYTES_MAX: u32 = 1 << 30;
+
 impl Driver {
     /// Queues an operation.
     ///
@@ -56,7 +59,7 @@ impl Driver {
             return self.push_for(slot, Kind::ReceiveOwn, entry);
         }
         socket.receiving = Receiving::Multishot;
-        let entry = if self.multishot {
+        let entry = if self.multishot && !socket.one_buffer {
             opcode::RecvMulti::new(fd, buffers::GROUP).build()
         } else {
             opcode::Recv::new(fd, std::ptr::null_mut(), buffers::BUFFER_BYTES as u32)
@@ -65,6 +68,23 @@ impl Driver {
                 .flags(squeue::Flags::BUFFER_SELECT)
         };
         self.push_for(slot, Kind::Receive, entry);
+    }
+
+    /// Starts to throw away what comes next, up to so many bytes, if no receive is under way; ends
+    /// one that does not end by itself.
+    pub(super) fn discard(&mut self, slot: usize, n_bytes: u64) {
+        match self.sockets[slot].receiving {
+            Receiving::Idle => {}
+            Receiving::Multishot => return self.end_multishot(slot),
+            Receiving::Ending | Receiving::Own | Receiving::Discarding => return,
+        }
+        self.sockets[slot].receiving = Receiving::Discarding;
+        let n_bytes = u32::try_from(n_bytes).unwrap_or(u32::MAX).min(DISCARD_BYTES_MAX);
+        // TCP counts the bytes and writes none: it is lent no memory.
+        let entry = opcode::Recv::new(self.socket_fd(slot), std::ptr::null_mut(), n_bytes)
+            .flags(libc::MSG_TRUNC)
+            .build();
+        self.push_for(slot, Kind::Discard, entry);
     }
 
     /// Ends a multishot receive; what it has received stays.
@@ -151,6 +171,7 @@ impl Driver {
         let receive = match socket.receiving {
             Receiving::Multishot => Some(Kind::Receive),
             Receiving::Own => Some(Kind::ReceiveOwn),
+            Receiving::Discarding => Some(Kind::Discard),
             Receiving::Idle | Receiving::Ending => None,
         };
         // One that is sent at once is over before a cancellation could come.
