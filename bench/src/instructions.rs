@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::{
     case::Case,
     measure::{self, pinned},
-    peer::{Job, PEERS, Peer, Places},
+    peer::{PEERS, Peer, Places},
     round::Plan,
     target::Target,
 };
@@ -80,14 +80,7 @@ fn count(
     let scratch = TempDir::new()?;
     let program: PathBuf = hatchery.program(case, &plan.places).map_err(anyhow::Error::msg)?;
     let base = target.base(case).map_err(anyhow::Error::msg)?;
-    let job = Job {
-        case,
-        base: &base,
-        seconds: plan.seconds,
-        cpu: plan.generator_cpu,
-        places: &plan.places,
-        scratch: scratch.path(),
-    };
+    let job = plan.job(case, &base, scratch.path());
     let profile = scratch.path().join("callgrind.out");
     let mut command = pinned(valgrind, plan.generator_cpu);
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", profile.display()));

@@ -3,7 +3,7 @@
 //! Whatever disturbs the machine for a minute disturbs neighbours alike, which is what the ratios
 //! within a round rest on.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit};
@@ -38,6 +38,20 @@ pub(crate) struct Plan {
     pub(crate) generator_cpu: u32,
     pub(crate) server_cpu: u32,
     pub(crate) places: Places,
+}
+
+impl Plan {
+    /// One run of one case, on a target at `base`, with its files in `scratch`.
+    pub(crate) fn job<'a>(&'a self, case: &'a Case, base: &'a str, scratch: &'a Path) -> Job<'a> {
+        Job {
+            case,
+            base,
+            seconds: self.seconds,
+            cpu: self.generator_cpu,
+            places: &self.places,
+            scratch,
+        }
+    }
 }
 
 /// Every case on one target.
@@ -106,14 +120,7 @@ fn run_once(
     }
     let program = peer.program(case, &plan.places)?;
     let base = target.base(case)?;
-    let job = Job {
-        case,
-        base: &base,
-        seconds: plan.seconds,
-        cpu: plan.generator_cpu,
-        places: &plan.places,
-        scratch: scratch.path(),
-    };
+    let job = plan.job(case, &base, scratch.path());
     let mut command = pinned(&program, plan.generator_cpu);
     peer.arguments(&job, &mut command)?;
     let limit = Duration::from_secs(plan.seconds) + GRACE + GRACE_PER_CONNECTION * case.connections;
