@@ -42,7 +42,8 @@ pub enum Command {
         /// The number of this reset; the deltas that follow carry it.
         epoch: u32,
     },
-    /// Hand over the statistics now and answer with [`Report::Flushed`].
+    /// Hand over the statistics once the users ordered before have begun, and answer with
+    /// [`Report::Flushed`].
     Flush {
         /// Comes back in the answer.
         token: u64,

@@ -104,6 +104,8 @@ struct Pump {
     spent: Receiver<Delta>,
     /// Users that are to be hatched and were not yet.
     to_hatch: Vec<(ClassIdx, u32)>,
+    /// Flushes that wait for the users before them to have begun.
+    to_flush: Vec<u64>,
     /// When the next second of the calendar begins, in shard nanoseconds.
     next_pulse_ns: u64,
     /// The longest round since the last pulse.
@@ -128,6 +130,7 @@ impl Pump {
             inbox,
             spent,
             to_hatch: vec![],
+            to_flush: vec![],
             next_pulse_ns,
             stall_max_ns: 0,
             out_of_tasks: OutOfTasks::No,
@@ -146,6 +149,7 @@ impl Pump {
                 n_polls = self.shard.n_polls();
                 yield_now().await;
             }
+            self.flush();
             let before_ns = self.shard.now_ns();
             self.stall_max_ns = self.stall_max_ns.max(before_ns - slept_until_ns);
             let nothing_ran = n_polls == self.shard.n_polls();
@@ -176,6 +180,7 @@ impl Pump {
                 self.end_background().await;
                 self.drain()?;
                 self.pulse(self.shard.now_ns());
+                self.flush();
                 return Ok(());
             }
             yield_now().await;
@@ -227,10 +232,7 @@ impl Pump {
             Command::Hatch { class, n_users } => self.to_hatch.push((class, n_users)),
             Command::Stop { whom, how } => self.stop(whom, how),
             Command::ResetStats { epoch } => self.shard.recorder().reset(epoch),
-            Command::Flush { token } => {
-                self.report();
-                self.shard.report(Report::Flushed { shard: self.shard.index(), token });
-            }
+            Command::Flush { token } => self.to_flush.push(token),
             Command::Resolved(resolved) => self.shard.names.answer(resolved, self.shard.now_ns()),
             Command::Quit => {
                 self.quit_by_ns = Some(self.shard.now_ns() + QUIT_LIMIT_NS);
@@ -288,6 +290,18 @@ impl Pump {
             if *n_users == 0 {
                 self.to_hatch.remove(0);
             }
+        }
+    }
+
+    /// Says what there is to say to those who asked, once the users that were ordered before have
+    /// been polled: who is told of a user can find it there.
+    fn flush(&mut self) {
+        if self.to_flush.is_empty() || !self.to_hatch.is_empty() {
+            return;
+        }
+        self.report();
+        for token in self.to_flush.drain(..) {
+            self.shard.report(Report::Flushed { shard: self.shard.index(), token });
         }
     }
 
