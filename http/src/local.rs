@@ -3,6 +3,7 @@
 use crate::{
     blocks::Blocks,
     connection::{Http2Connections, KnownTerms, Pool, SharedPool, TlsConfigs},
+    lean::{KnownHeads, Seen},
     options::{HttpDefaults, PoolChoice, SessionOptions},
     request::{Parts, Spare},
     site::{Origin, Site},
@@ -37,6 +38,7 @@ pub(crate) struct Local {
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
     spare_headers: RefCell<Vec<HeaderMap>>,
     blocks: RefCell<Blocks>,
+    heads: RefCell<KnownHeads>,
     pub(crate) spare_requests: Rc<Spare>,
     pub(crate) terms: KnownTerms,
     shared: RefCell<Vec<Shared>>,
@@ -72,6 +74,7 @@ impl Local {
             origins: RefCell::default(),
             spare_headers: RefCell::default(),
             blocks: RefCell::default(),
+            heads: RefCell::default(),
             spare_requests: Rc::default(),
             terms: KnownTerms::default(),
             shared: RefCell::default(),
@@ -141,6 +144,12 @@ impl Local {
             return Bytes::new();
         }
         self.blocks.borrow_mut().keep(bytes)
+    }
+
+    /// Reads a response's head, if it is complete. `is_head` says that the request was a HEAD.
+    #[inline]
+    pub(crate) fn read_head(&self, bytes: &[u8], is_head: bool) -> Seen {
+        self.heads.borrow_mut().read(bytes, is_head, |head| self.keep_bytes(head))
     }
 
     /// An empty header map, most often with memory from one that was used before.

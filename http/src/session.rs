@@ -44,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) http2: Option<Rc<Http2Connections>>,
     headers: RefCell<Option<Box<HeaderMap>>>,
     pub(crate) tls: SessionTls,
+    is_quick: bool,
     /// What a server last wanted to have answered by Digest authentication.
     pub(crate) challenge: RefCell<Option<Box<Challenge>>>,
     /// Name of the requests that are given none.
@@ -102,6 +103,12 @@ impl HttpSession {
         let options = options.unwrap_or_else(|| Rc::clone(&local.options));
         let site = local.site(base_url);
         let (pool, http2) = local.pool(&options);
+        let is_quick = options.lean
+            && options.requests_per_connection == 0
+            && options.proxies.is_empty()
+            && http2.is_none()
+            && !pool.is_shared()
+            && !shard.common().phases;
         HttpSession(Rc::new(Inner {
             shard: Rc::clone(shard),
             turn: site.turns.take(),
@@ -113,6 +120,7 @@ impl HttpSession {
             cookies: Cookies::default(),
             headers: RefCell::default(),
             tls: SessionTls::default(),
+            is_quick,
             challenge: RefCell::default(),
             request_name: RefCell::default(),
             context: RefCell::default(),
@@ -327,6 +335,13 @@ impl Inner {
             }
         }
         ticket
+    }
+
+    /// Whether its requests may take the short way: each user has connections of its own, which speak
+    /// HTTP/1.1 without a proxy, serve any number of requests and are not timed by phases.
+    #[inline]
+    pub(crate) fn may_be_quick(&self) -> bool {
+        self.is_quick
     }
 
     /// The way to an origin: plainly, unless the request or the session sets terms.

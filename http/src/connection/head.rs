@@ -11,6 +11,9 @@ use hyper::{
     ext::ReasonPhrase,
 };
 
+/// A body that may still come in one piece with its head.
+const PLAIN_BYTES_MAX: u64 = 4 * 1024;
+
 /// The head of a response, and the way to its body.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
@@ -52,6 +55,19 @@ impl Head {
             is_encoded: head.has_encoding,
             body: HeadBody::Lean { body: Body::new(head.framing), keep_alive: head.keep_alive },
         })
+    }
+
+    /// Whether the answer may be a [`super::PlainAnswer`], as far as the head tells.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_short = match &self.body {
+            HeadBody::Lean { body: Body::Length(length), keep_alive: true } => {
+                *length <= PLAIN_BYTES_MAX
+            }
+            HeadBody::Lean { body: Body::End, keep_alive: true } => true,
+            _ => false,
+        };
+        is_short && !self.sets_cookies && !self.is_encoded && self.reason.is_none()
     }
 
     /// The length of the body, where the head tells it.

@@ -1,16 +1,17 @@
 //! HTTP/1.1 without hyper, for requests and responses held whole: see [`crate::lean`].
 
 mod body;
+mod plain;
 mod upload;
 
 use super::{Head, Rest, transport::Transport};
 use crate::{
     error::{HttpError, Phase},
-    lean::{self, Malformed, Partial},
+    lean::{Malformed, Partial, Seen},
     local::Local,
     request::Deadline,
 };
-use bytes::Bytes;
+pub(crate) use plain::PlainAnswer;
 use std::{
     fmt,
     future::poll_fn,
@@ -45,9 +46,6 @@ pub(crate) struct LeanConnection {
     n_steps: u64,
 }
 
-/// What one look at the received bytes gave: a head and its bytes, if it is complete.
-type Seen = Result<Option<(lean::Head, Bytes)>, Malformed>;
-
 impl LeanConnection {
     pub(super) fn new(local: &Rc<Local>, transport: Transport) -> LeanConnection {
         let local = Rc::clone(local);
@@ -74,7 +72,7 @@ impl LeanConnection {
         deadline: &mut Deadline,
     ) -> Result<Head, HttpError> {
         self.upgrades = true;
-        self.send(false, write, deadline).await
+        self.send(false, Some(write), deadline).await
     }
 
     /// What carries its bytes, those among them that nobody has read.
@@ -112,20 +110,20 @@ impl LeanConnection {
         self.transport.stream().expect_bulk(bulk);
     }
 
-    /// Sends a request, as `write` puts it into the send buffer, and reads the response's head.
+    /// Sends a request, as `write` puts it into the send buffer, and reads the response's head. Without
+    /// `write` it was sent already.
     pub(crate) async fn send(
         &mut self,
         is_head: bool,
-        write: impl Fn(&mut Vec<u8>),
+        mut write: Option<impl Fn(&mut Vec<u8>)>,
         deadline: &mut Deadline,
     ) -> Result<Head, HttpError> {
         self.is_ready = false;
-        let mut is_sent = false;
         let mut n_interim = 0;
         poll_fn(|cx| {
-            if !is_sent {
-                match self.transport.poll_write_with(cx, &write) {
-                    Poll::Ready(Ok(())) => is_sent = true,
+            if let Some(unsent) = &write {
+                match self.transport.poll_write_with(cx, unsent) {
+                    Poll::Ready(Ok(())) => write = None,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(HttpError::read(&error))),
                     Poll::Pending => {
                         return deadline.poll(cx, self.n_read, 0, Phase::Waiting).map(Err);
@@ -174,7 +172,7 @@ impl LeanConnection {
         let LeanConnection { local, transport, partial, n_read, n_steps, .. } = self;
         transport.poll_read_with(cx, |bytes| {
             *n_steps += 1;
-            let (n_taken, seen) = partial.read(bytes, is_head, |head| local.keep_bytes(head));
+            let (n_taken, seen) = partial.read(bytes, |bytes| local.read_head(bytes, is_head));
             *n_read += n_taken as u64;
             (n_taken, seen)
         })

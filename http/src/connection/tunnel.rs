@@ -33,7 +33,7 @@ pub(super) async fn tunnel(
     };
     let mut connection = LeanConnection::new(local, Transport::Plain(stream));
     // Like a response to HEAD, that to CONNECT has no body; and one that refuses is not read on.
-    let head = connection.send(true, write, &mut Deadline::none()).await;
+    let head = connection.send(true, Some(write), &mut Deadline::none()).await;
     let status = head.map_err(|error| HttpError::proxy(&proxy.text, error))?.status;
     match (status.is_success(), connection.into_transport()) {
         (true, Transport::Plain(stream)) => Ok(stream),

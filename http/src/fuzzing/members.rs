@@ -3,7 +3,7 @@
 use super::{cut, local, target};
 use crate::{
     connection::Head,
-    lean::Partial,
+    lean::read_alone,
     response::{Content, Response},
 };
 use bytes::Bytes;
@@ -13,10 +13,8 @@ use std::rc::Rc;
 /// Makes a response of some bytes and asks for all that it has.
 pub fn members(data: &[u8]) {
     let Some((whole, _)) = cut(data) else { return };
-    let keep = |head: &[u8]| Bytes::copy_from_slice(head);
-    let (n_head, Ok(Some((head, bytes)))) = Partial::default().read(whole, false, keep) else {
-        return;
-    };
+    let Ok(Some((head, bytes))) = read_alone(whole, false) else { return };
+    let n_head = bytes.len();
     let Ok(mut head) = Head::of_lean(head, bytes) else { return };
     let local = local();
     let target = target(&local, "http://example.org/folder/page?q=1");

@@ -1,7 +1,7 @@
 //! Whole responses: read alike however they are cut, and as hyper reads them.
 
 use super::cut;
-use crate::lean::{Body, Framing, Partial};
+use crate::lean::{Body, Framing, Partial, read_alone};
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::{
@@ -132,13 +132,13 @@ fn lean(pieces: &[&[u8]], is_head: bool) -> (Result<Answer, NoAnswer>, Vec<usize
     let mut heads = vec![];
     let (head, mut body) = loop {
         let Some(piece) = rest.pop_front() else { return (Err(NoAnswer), heads) };
-        let (n_taken, seen) = partial.read(piece, is_head, <[u8]>::len);
+        let (n_taken, seen) = partial.read(piece, |bytes| read_alone(bytes, is_head));
         if n_taken < piece.len() {
             rest.push_front(&piece[n_taken..]);
         }
         let Ok(seen) = seen else { return (Err(NoAnswer), heads) };
-        let Some((head, n_bytes)) = seen else { continue };
-        heads.push(n_bytes);
+        let Some((head, bytes)) = seen else { continue };
+        heads.push(bytes.len());
         if head.status >= 200 {
             break (head, Body::new(head.framing));
         }

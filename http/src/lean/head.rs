@@ -21,7 +21,7 @@ pub(crate) enum Framing {
     Close,
 }
 
-/// What a head says.
+/// What a head says. Nothing in it but what its bytes tell: see [`super::KnownHeads`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) status: u16,

@@ -8,11 +8,13 @@ mod body;
 mod chunked;
 mod head;
 mod headers;
+mod known;
 mod partial;
 
 pub(crate) use body::Body;
-#[cfg(any(test, fuzzing))]
-pub(crate) use head::Framing;
-pub(crate) use head::{HEAD_BYTES_MAX, Head, Malformed};
+pub(crate) use head::{Framing, HEAD_BYTES_MAX, Head, Malformed};
 pub(crate) use headers::Headers;
-pub(crate) use partial::Partial;
+pub(crate) use known::KnownHeads;
+#[cfg(any(test, fuzzing))]
+pub(crate) use partial::read_alone;
+pub(crate) use partial::{Partial, Seen};

@@ -1,10 +1,14 @@
 //! A head that comes in pieces.
 
-use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Malformed, parse};
+use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Malformed};
+use bytes::Bytes;
 
 /// Looks at a head that comes line by line: enough for its headers and some empty lines before. One
 /// that drips in must not be parsed anew with each byte.
 const LOOKS_MAX: usize = HEADERS_MAX + 50;
+
+/// What one look at a head gave: what it says and its bytes, if it is complete.
+pub(crate) type Seen = Result<Option<(Head, Bytes)>, Malformed>;
 
 /// The part of a head that has come, if it has not come whole. Most heads do, and are read where
 /// they lie.
@@ -15,14 +19,9 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Reads on: how many of `bytes` are the head's, and once it is complete, what it says and what
-    /// `keep` made of its bytes. What follows is left; it is the body's.
-    pub(crate) fn read<R>(
-        &mut self,
-        bytes: &[u8],
-        is_head: bool,
-        keep: impl FnOnce(&[u8]) -> R,
-    ) -> (usize, Result<Option<(Head, R)>, Malformed>) {
+    /// Reads on: how many of `bytes` are the head's, and once it is complete, what `read` says of it,
+    /// and its bytes. What follows is left; it is the body's.
+    pub(crate) fn read(&mut self, bytes: &[u8], read: impl FnOnce(&[u8]) -> Seen) -> (usize, Seen) {
         let n_before = self.bytes.len();
         let all: &[u8] = if n_before == 0 {
             bytes
@@ -37,10 +36,12 @@ impl Partial {
             }
             &self.bytes
         };
-        match parse(all, is_head) {
-            Ok(Some((head, n_bytes))) => {
-                let kept = keep(&all[..n_bytes]);
-                *self = Partial::default();
+        match read(all) {
+            Ok(Some((head, kept))) => {
+                let n_bytes = kept.len();
+                if n_before > 0 {
+                    *self = Partial::default();
+                }
                 (n_bytes.saturating_sub(n_before), Ok(Some((head, kept))))
             }
             Ok(None) => {
@@ -54,6 +55,13 @@ impl Partial {
     }
 }
 
+/// Reads a head by itself, whatever was read before.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_alone(bytes: &[u8], is_head: bool) -> Seen {
+    let parsed = super::head::parse(bytes, is_head)?;
+    Ok(parsed.map(|(head, n_bytes)| (head, Bytes::copy_from_slice(&bytes[..n_bytes]))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,10 +72,10 @@ mod tests {
         let mut partial = Partial::default();
         let mut n_taken = 0;
         for piece in text.chunks(n_bytes) {
-            let (n, read) = partial.read(piece, false, <[u8]>::len);
+            let (n, read) = partial.read(piece, |bytes| read_alone(bytes, false));
             n_taken += n;
-            if let Some((_, n_bytes)) = read? {
-                assert_eq!(n_bytes, n_taken, "the head's bytes are what was taken");
+            if let Some((_, head)) = read? {
+                assert_eq!(head.len(), n_taken, "the head's bytes are what was taken");
                 return Ok(Some(text.len() - n_taken));
             }
         }

@@ -68,7 +68,7 @@ pub(super) async fn follow_with(
         _ => None,
     };
     let mut answered: Option<Rc<Target>> = None;
-    let mut followed = follow(session, parts, hop.clone(), ticket).await?;
+    let mut followed = follow(session, parts, hop.clone(), ticket, None).await?;
     for _ in 0..ROUNDS_MAX {
         if followed.response.status_code() != 401 {
             break;
@@ -91,7 +91,7 @@ pub(super) async fn follow_with(
             Some(challenge.answer(&credentials, &hop, parts, &cnonce(session))?);
         *session.challenge.borrow_mut() = Some(Box::new(challenge));
         answered = Some(at);
-        let mut next = follow(session, parts, hop.clone(), ticket).await?;
+        let mut next = follow(session, parts, hop.clone(), ticket, None).await?;
         next.response.put_before(followed.response);
         followed = next;
     }

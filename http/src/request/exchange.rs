@@ -26,7 +26,7 @@ use http::{
     },
 };
 use hyper::Request;
-use std::rc::Rc;
+use std::{mem, rc::Rc};
 
 /// Bodies from here on are received in large pieces.
 const BULK_BYTES: u64 = 64 * 1024;
@@ -39,6 +39,14 @@ pub(super) struct Answered {
     pub(super) head_ns: u64,
 }
 
+/// A request for which a connection was taken.
+pub(super) struct Begun {
+    /// An idle one, of which nothing has been read since.
+    pub(super) lease: Lease,
+    /// Whether the request was sent on it.
+    pub(super) is_sent: bool,
+}
+
 /// Sends one request on an idle connection or a new one, and waits for the response's head.
 ///
 /// A server may close an idle connection just as a request is sent on it. So if an idle one ends
@@ -48,9 +56,11 @@ pub(super) async fn exchange(
     parts: &Parts,
     hop: &Hop,
     deadline: &mut Deadline,
+    begun: Option<Begun>,
 ) -> Result<Answered, HttpError> {
     let route = session.route(parts.terms.as_deref(), &hop.target.origin)?;
-    let mut lease = match session.pool.take(&route) {
+    let mut is_sent = begun.as_ref().is_some_and(|begun| begun.is_sent);
+    let mut lease = match begun.map(|begun| begun.lease).or_else(|| session.pool.take(&route)) {
         Some(lease) => lease,
         // Boxed, because it is rare and its future is large.
         None => Box::pin(obtain(session, &route, deadline)).await?,
@@ -58,7 +68,8 @@ pub(super) async fn exchange(
     let mut is_second = false;
     loop {
         let is_reused = lease.is_reused();
-        let is_last = lease.begin(session.options.requests_per_connection);
+        // One that was sent already has been counted, and has no limit.
+        let is_last = !is_sent && lease.begin(session.options.requests_per_connection);
         let way = Way { forwarder: route.forwarder(), is_last };
         let n_read = lease.connection.n_read();
         deadline.start_exchange(n_read);
@@ -68,7 +79,10 @@ pub(super) async fn exchange(
                 let is_head = hop.method == Method::HEAD;
                 let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop, &way);
                 match hop.stream(parts) {
-                    None => connection.send(is_head, write, deadline).await,
+                    None => {
+                        let unsent = (!mem::take(&mut is_sent)).then_some(write);
+                        connection.send(is_head, unsent, deadline).await
+                    }
                     Some(stream) => {
                         let upload = stream.open()?;
                         Box::pin(connection.upload(is_head, write, upload, deadline)).await

@@ -1,7 +1,11 @@
 //! Redirects, by python-requests' rules.
 
 use super::{
-    body_stream::BodyStream, deadline::Deadline, exchange::exchange, open::Open, parts::Parts,
+    body_stream::BodyStream,
+    deadline::Deadline,
+    exchange::{Begun, exchange},
+    open::Open,
+    parts::Parts,
 };
 use crate::{
     connection::Head,
@@ -55,12 +59,13 @@ pub(super) struct Followed {
     pub(super) open: Option<Box<Open>>,
 }
 
-/// Sends a request that began then, and follows its redirects.
+/// Sends a request, unless that has begun, and follows its redirects.
 pub(super) async fn follow(
     session: &Inner,
     parts: &Parts,
     mut hop: Hop,
     ticket: &Ticket,
+    mut begun: Option<Begun>,
 ) -> Result<Followed, HttpError> {
     let follows = parts.allow_redirects.unwrap_or(hop.method != Method::HEAD);
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
@@ -69,7 +74,8 @@ pub(super) async fn follow(
         if let Some(signer) = &parts.signer {
             signer.sign(session, parts, &hop);
         }
-        let mut answered = exchange(session, parts, &hop, &mut deadline).await?;
+        let mut answered = exchange(session, parts, &hop, &mut deadline, begun.take()).await?;
+        hop.target.is_plain.set(answered.head.is_plain());
         if answered.head.sets_cookies {
             session.cookies.store(&answered.head.headers, &hop.target);
         }

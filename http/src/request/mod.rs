@@ -17,6 +17,7 @@ mod parts;
 mod perform;
 mod pooled;
 mod prepared;
+mod quick;
 mod responding;
 mod signer;
 mod terms;

@@ -1,10 +1,6 @@
 //! How a request is awaited, and what comes of it.
 
-use super::{
-    builder::RequestBuilder,
-    perform::{Finished, perform},
-    pooled::Pooled,
-};
+use super::{builder::RequestBuilder, perform::Finished, quick::Flight};
 use crate::{
     response::{CatchResponse, Response, RestResponse, StreamResponse},
     session::Inner,
@@ -80,7 +76,7 @@ impl<'a> RequestBuilder<'a, Plain> {
 /// request's stream, and leaves the connection to the others.
 #[must_use = "a request is sent when it is awaited"]
 pub struct Sending<Mode> {
-    future: Pooled<Finished>,
+    flight: Flight,
     session: Rc<Inner>,
     mode: PhantomData<Mode>,
 }
@@ -100,9 +96,7 @@ macro_rules! awaited {
 
             fn into_future(self) -> Sending<$mode> {
                 let session = Rc::clone(&self.session.0);
-                let spare = &session.local.spare_requests;
-                let future = Pooled::new(spare, || perform(self.detach()));
-                Sending { future, session, mode: PhantomData }
+                Sending { flight: Flight::New(self.detach()), session, mode: PhantomData }
             }
         }
 
@@ -110,7 +104,7 @@ macro_rules! awaited {
             type Output = $output;
 
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<$output> {
-                let finished = ready!(Pin::new(&mut self.future).poll(cx));
+                let finished = ready!(self.flight.poll(cx));
                 let make: fn(Finished, &Rc<Inner>) -> $output = $make;
                 Poll::Ready(make(finished, &self.session))
             }

@@ -3,11 +3,13 @@
 use super::{
     builder::Detached,
     digest::follow_with,
+    exchange::Begun,
     follow::{Followed, Hop, follow},
     label::Label,
     open::Open,
+    parts::Parts,
 };
-use crate::{error::HttpError, response::Response};
+use crate::{error::HttpError, response::Response, session::Inner};
 use hatchery_core::{
     shard::{Shard, Ticket},
     stats::Failure,
@@ -33,10 +35,17 @@ pub(crate) struct Sent {
     pub(crate) response_time_ns: u64,
 }
 
-/// Sends a request and follows its redirects.
-pub(super) async fn perform(request: Detached) -> Finished {
+/// A request that knows where it goes and how it is counted.
+pub(super) struct Call {
+    pub(super) session: Rc<Inner>,
+    pub(super) label: Label,
+    pub(super) parts: Option<Box<Parts>>,
+}
+
+/// Finds out where a request goes. One that goes nowhere has ended.
+#[inline]
+pub(super) fn resolve(request: Detached) -> Result<Call, Box<Finished>> {
     let Detached { session, method, path, name, mut parts } = request;
-    let session = &*session;
     let error = parts.as_mut().and_then(|parts| parts.error.take());
     let query = parts.as_ref().map(|parts| &*parts.query).filter(|query| !query.is_empty());
     let target = match error {
@@ -45,12 +54,24 @@ pub(super) async fn perform(request: Detached) -> Finished {
     };
     let target = match target {
         Ok(target) => target,
-        Err(error) => return Finished::unsent(session.local.clone(), method, error),
+        Err(error) => {
+            return Err(Box::new(Finished::unsent(session.local.clone(), method, error)));
+        }
     };
     let given = name.or_else(|| session.request_name());
-    let label = Label { method: method.clone(), given, first: Rc::clone(&target) };
+    Ok(Call { session, label: Label { method, given, first: target }, parts })
+}
+
+/// Sends a request, unless that has begun, and follows its redirects.
+pub(super) async fn perform(call: Call, begun: Option<(Ticket, Begun)>) -> Finished {
+    let Call { session, label, mut parts } = call;
+    let session = &*session;
+    let (method, target) = (label.method.clone(), Rc::clone(&label.first));
     let credentials = parts.as_mut().and_then(|parts| parts.digest.take());
-    let ticket = session.begin(parts.as_deref());
+    let (ticket, begun) = match begun {
+        Some((ticket, begun)) => (ticket, Some(begun)),
+        None => (session.begin(parts.as_deref()), None),
+    };
     let followed = match (credentials, &mut parts) {
         (Some(credentials), Some(parts)) => {
             let what = (method, target);
@@ -59,7 +80,7 @@ pub(super) async fn perform(request: Detached) -> Finished {
         _ => {
             let parts = parts.as_deref().unwrap_or(&session.local.no_parts);
             let hop = Hop::first(method, target, parts, ticket.start_ns());
-            follow(session, parts, hop, &ticket).await
+            follow(session, parts, hop, &ticket, begun).await
         }
     };
     match followed {

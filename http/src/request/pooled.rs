@@ -81,10 +81,9 @@ impl<T: 'static> Pooled<T> {
     }
 }
 
-impl<T: 'static> Future for Pooled<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+impl<T: 'static> Pooled<T> {
+    /// Polls the future, which does not move with this.
+    pub(crate) fn poll_here(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         let slot = self.slot.as_mut().expect("only taken when it is dropped");
         slot.as_mut().poll(cx)
     }

@@ -6,7 +6,7 @@ use super::{
     text,
 };
 use crate::{
-    connection::{Head, reason},
+    connection::{Head, PlainAnswer, reason},
     error::HttpError,
     lean::Headers,
     local::Local,
@@ -78,6 +78,27 @@ impl Response {
             body,
             elapsed: Duration::from_nanos(elapsed_ns),
             rare,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn plain(
+        local: Rc<Local>,
+        method: &Method,
+        target: &Rc<Target>,
+        answer: PlainAnswer,
+        elapsed_ns: u64,
+    ) -> Response {
+        let PlainAnswer { status, headers, body } = answer;
+        Response {
+            local,
+            method: method.clone(),
+            target: Some(Rc::clone(target)),
+            status,
+            headers,
+            body,
+            elapsed: Duration::from_nanos(elapsed_ns),
+            rare: None,
         }
     }
 

@@ -4,7 +4,10 @@ use super::{origin::Origin, quote::is_percent_encoded};
 use crate::error::HttpError;
 use bytes::Bytes;
 use http::{HeaderValue, Uri, uri::PathAndQuery};
-use std::{cell::OnceCell, rc::Rc};
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
 use url::Url;
 
 /// A request's target.
@@ -17,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) static_path: Option<&'static str>,
     /// From user and password in an absolute URL, or in the one that redirects led from.
     pub(crate) authorization: Option<HeaderValue>,
+    /// Whether its answers are plain ones, as far as they have been seen.
+    pub(crate) is_plain: Cell<bool>,
     /// Parsed when a cookie or a redirect asks for it.
     url: OnceCell<Url>,
 }
@@ -40,7 +45,14 @@ impl Target {
             .map_err(|error| HttpError::invalid_url(&origin.text, error))?
             .into();
         let origin = Rc::clone(origin);
-        Ok(Target { origin, uri, static_path, authorization: None, url: OnceCell::new() })
+        Ok(Target {
+            origin,
+            uri,
+            static_path,
+            authorization: None,
+            is_plain: Cell::new(true),
+            url: OnceCell::new(),
+        })
     }
 
     /// Path and query.
