@@ -1,6 +1,10 @@
 //! How a request is awaited, and what comes of it.
 
-use super::{builder::RequestBuilder, perform::Finished, quick::Flight};
+use super::{
+    builder::RequestBuilder,
+    perform::resolve,
+    quick::{Flight, Outcome},
+};
 use crate::{
     response::{CatchResponse, Response, RestResponse, StreamResponse},
     session::Inner,
@@ -96,7 +100,7 @@ macro_rules! awaited {
 
             fn into_future(self) -> Sending<$mode> {
                 let session = Rc::clone(&self.session.0);
-                Sending { flight: Flight::New(self.detach()), session, mode: PhantomData }
+                Sending { flight: Flight::new(resolve(self.detach())), session, mode: PhantomData }
             }
         }
 
@@ -104,21 +108,27 @@ macro_rules! awaited {
             type Output = $output;
 
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<$output> {
-                let finished = ready!(self.flight.poll(cx));
-                let make: fn(Finished, &Rc<Inner>) -> $output = $make;
-                Poll::Ready(make(finished, &self.session))
+                let outcome = ready!(self.flight.poll(cx));
+                let make: fn(Outcome, &Rc<Inner>) -> $output = $make;
+                Poll::Ready(make(outcome, &self.session))
             }
         }
     };
 }
 
-awaited!(Plain => Response, |finished, session| finished.record(&session.shard));
-awaited!(Catching => CatchResponse, |finished, session| {
-    CatchResponse::new(finished, &session.shard)
+awaited!(Plain => Response, |outcome, session| match outcome {
+    Outcome::Plain(response, sent) => {
+        sent.record_response(&session.shard, &response, response.length());
+        response
+    }
+    Outcome::Usual(finished) => finished.record(&session.shard),
 });
-awaited!(Rest => RestResponse, |finished, session| {
-    RestResponse::new(CatchResponse::new(finished, &session.shard))
+awaited!(Catching => CatchResponse, |outcome, session| {
+    CatchResponse::new(outcome.finished(), &session.shard)
 });
-awaited!(Streaming => StreamResponse, |finished, session| {
-    StreamResponse::new(finished, Rc::clone(session))
+awaited!(Rest => RestResponse, |outcome, session| {
+    RestResponse::new(CatchResponse::new(outcome.finished(), &session.shard))
+});
+awaited!(Streaming => StreamResponse, |outcome, session| {
+    StreamResponse::new(outcome.finished(), Rc::clone(session))
 });

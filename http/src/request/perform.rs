@@ -121,14 +121,20 @@ impl Finished {
     pub(crate) fn record_length(self, shard: &Shard, length: u64) -> Response {
         let Finished { response, sent, .. } = self;
         if let Some(sent) = sent {
-            let failure = response.failure(sent.label.name());
-            sent.record(shard, response.status_code(), length, failure.as_ref());
+            sent.record_response(shard, &response, length);
         }
         response
     }
 }
 
 impl Sent {
+    /// Records the request by its response's status.
+    #[inline]
+    pub(crate) fn record_response(self, shard: &Shard, response: &Response, length: u64) {
+        let failure = response.failure(self.label.name());
+        self.record(shard, response.status_code(), length, failure.as_ref());
+    }
+
     #[inline]
     pub(crate) fn record(self, shard: &Shard, status: u16, bytes: u64, failure: Option<&Failure>) {
         let Sent { ticket, label, response_time_ns } = self;

@@ -7,12 +7,11 @@
 //! answers mean is said there, and here only which ones are plain.
 
 use super::{
-    builder::Detached,
     deadline::Limits,
     exchange::{Begun, Way},
     follow::Hop,
     parts::Parts,
-    perform::{Call, Finished, Sent, perform, resolve},
+    perform::{Call, Finished, Sent, perform},
     pooled::Pooled,
     write::write,
 };
@@ -25,7 +24,6 @@ use crate::{
 use hatchery_core::shard::Ticket;
 use http::Method;
 use std::{
-    mem,
     rc::Rc,
     task::{Context, Poll, ready},
 };
@@ -33,90 +31,96 @@ use std::{
 /// Larger bodies may not fit into the socket's buffer at once.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 
-/// A request under way.
-pub(super) enum Flight {
-    /// It begins with the first poll.
-    New(Detached),
-    /// A plain one, sent.
-    Quick(OnItsWay),
-    Usual(Pooled<Finished>),
-    Over,
+/// A request under way. Its parts are taken where they lie: it is not moved from stage to stage.
+#[derive(Default)]
+pub(super) struct Flight {
+    /// Until the request has ended or goes the usual way.
+    call: Option<Call>,
+    /// Set while it goes the quick way.
+    on_its_way: Option<OnItsWay>,
+    usual: Option<Pooled<Finished>>,
+    /// It goes nowhere.
+    unsent: Option<Box<Finished>>,
 }
 
 /// A request that was sent, of whose answer nothing has been taken.
-pub(super) struct OnItsWay {
-    call: Call,
+struct OnItsWay {
     ticket: Ticket,
     lease: Lease,
 }
 
-impl Flight {
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Finished> {
-        if matches!(self, Flight::New(_))
-            && let Flight::New(request) = mem::replace(self, Flight::Over)
-        {
-            *self = match resolve(request) {
-                Err(finished) => return Poll::Ready(*finished),
-                Ok(call) => OnItsWay::begin(call, cx),
-            };
-        }
-        if let Flight::Quick(request) = self {
-            let answer = ready!(request.poll(cx));
-            let Flight::Quick(request) = mem::replace(self, Flight::Over) else {
-                unreachable!("it was one just now")
-            };
-            match answer {
-                Some(answer) => return Poll::Ready(request.finish(answer)),
-                None => *self = request.hand_over(),
-            }
-        }
-        match self {
-            Flight::Usual(request) => request.poll_here(cx),
-            _ => unreachable!("whoever has the outcome does not poll again"),
-        }
-    }
+/// What became of a request.
+pub(super) enum Outcome {
+    /// It is recorded in the one way that there is for a plain one.
+    Plain(Response, Sent),
+    Usual(Finished),
 }
 
-impl OnItsWay {
-    /// Sends a request if it is a plain one and there is an idle connection.
-    fn begin(call: Call, cx: &mut Context<'_>) -> Flight {
-        let session = &*call.session;
-        let parts = call.parts.as_deref();
+impl Flight {
+    /// One that begins with the first poll.
+    #[inline]
+    pub(super) fn new(call: Result<Call, Box<Finished>>) -> Flight {
+        match call {
+            Ok(call) => Flight { call: Some(call), ..Flight::default() },
+            Err(unsent) => Flight { unsent: Some(unsent), ..Flight::default() },
+        }
+    }
+
+    #[inline]
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if self.on_its_way.is_none() {
+            if let Some(usual) = &mut self.usual {
+                return usual.poll_here(cx).map(Outcome::Usual);
+            }
+            if !self.begin(cx) {
+                return self.poll_usual(cx);
+            }
+        }
+        let (Some(call), Some(OnItsWay { lease, .. })) = (&self.call, &mut self.on_its_way) else {
+            unreachable!("it has begun")
+        };
+        match ready!(poll_answer(call, lease, cx)) {
+            Some(answer) => Poll::Ready(self.finish(answer)),
+            None => self.poll_usual(cx),
+        }
+    }
+
+    /// Sends the request if it is a plain one and there is an idle connection.
+    fn begin(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(Call { session, label, parts }) = &self.call else { return false };
+        let parts = parts.as_deref();
         let may_be_plain = session.may_be_quick()
-            && call.label.first.is_plain.get()
+            && label.first.is_plain.get()
             && parts.is_none_or(Parts::may_be_quick);
-        let lease = if may_be_plain { session.idle(&call.label.first.origin) } else { None };
-        let Some(mut lease) = lease else { return usual(call, None) };
+        let lease = if may_be_plain { session.idle(&label.first.origin) } else { None };
+        let Some(mut lease) = lease else { return false };
         let Connection::Lean(connection) = &mut lease.connection else {
-            // What was taken goes on as it would have.
-            let ticket = session.begin(parts);
-            return usual(call, Some((ticket, Begun { lease, is_sent: false })));
+            unreachable!("a session that may be quick has no others")
         };
         let ticket = session.begin(parts);
         let parts = parts.unwrap_or(&session.local.no_parts);
-        let target = Rc::clone(&call.label.first);
-        let hop = Hop::first(call.label.method.clone(), target, parts, ticket.start_ns());
+        let hop =
+            Hop::first(label.method.clone(), Rc::clone(&label.first), parts, ticket.start_ns());
         let way = Way { forwarder: None, is_last: false };
         let is_sent =
             connection.begin_plain(cx, |buffer| write(buffer, session, parts, &hop, &way));
-        if !is_sent {
-            return usual(call, Some((ticket, Begun { lease, is_sent })));
+        if is_sent {
+            lease.begin(0);
+            self.on_its_way = Some(OnItsWay { ticket, lease });
+            return true;
         }
-        lease.begin(0);
-        Flight::Quick(OnItsWay { call, ticket, lease })
+        let call = self.call.take();
+        self.usual = call.map(|call| usual(call, Some((ticket, Begun { lease, is_sent: false }))));
+        false
     }
 
-    /// The answer, if it is plain; `None` as soon as it is known not to be.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<PlainAnswer>> {
-        let Connection::Lean(connection) = &mut self.lease.connection else {
-            unreachable!("it was sent on one")
+    #[inline]
+    fn finish(&mut self, answer: PlainAnswer) -> Outcome {
+        let (Some(call), Some(OnItsWay { ticket, lease })) =
+            (self.call.take(), self.on_its_way.take())
+        else {
+            unreachable!("it is on its way")
         };
-        let is_head = self.call.label.method == Method::HEAD;
-        connection.poll_plain(cx, is_head, &self.call.session.options)
-    }
-
-    fn finish(self, answer: PlainAnswer) -> Finished {
-        let OnItsWay { call, ticket, lease } = self;
         let Call { session, label, .. } = call;
         // Head and body came at once.
         let response_time_ns = ticket.elapsed_ns();
@@ -128,20 +132,49 @@ impl OnItsWay {
                 Response::failed(local, label.method.clone(), target, error)
             }
         };
-        Finished { response, sent: Some(Sent { ticket, label, response_time_ns }), open: None }
+        Outcome::Plain(response, Sent { ticket, label, response_time_ns })
     }
 
-    fn hand_over(self) -> Flight {
-        let OnItsWay { call, ticket, lease } = self;
-        call.label.first.is_plain.set(false);
-        usual(call, Some((ticket, Begun { lease, is_sent: true })))
+    /// Goes on in the usual way, from as far as the request has come.
+    fn poll_usual(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let Some(unsent) = self.unsent.take() {
+            return Poll::Ready(Outcome::Usual(*unsent));
+        }
+        if let Some(call) = self.call.take() {
+            let begun = self.on_its_way.take().map(|OnItsWay { ticket, lease }| {
+                call.label.first.is_plain.set(false);
+                (ticket, Begun { lease, is_sent: true })
+            });
+            self.usual = Some(usual(call, begun));
+        }
+        let usual = self.usual.as_mut().expect("whoever has the outcome does not poll again");
+        usual.poll_here(cx).map(Outcome::Usual)
     }
 }
 
-/// The usual way of a request, from as far as it has come.
-fn usual(call: Call, begun: Option<(Ticket, Begun)>) -> Flight {
+/// The answer, if it is plain; `None` as soon as it is known not to be.
+#[inline]
+fn poll_answer(call: &Call, lease: &mut Lease, cx: &mut Context<'_>) -> Poll<Option<PlainAnswer>> {
+    let Connection::Lean(connection) = &mut lease.connection else {
+        unreachable!("it was sent on one")
+    };
+    connection.poll_plain(cx, call.label.method == Method::HEAD, &call.session.options)
+}
+
+fn usual(call: Call, begun: Option<(Ticket, Begun)>) -> Pooled<Finished> {
     let spare = Rc::clone(&call.session.local.spare_requests);
-    Flight::Usual(Pooled::new(&spare, || perform(call, begun)))
+    Pooled::new(&spare, || perform(call, begun))
+}
+
+impl Outcome {
+    /// For those who do not care.
+    #[inline]
+    pub(super) fn finished(self) -> Finished {
+        match self {
+            Outcome::Plain(response, sent) => Finished { response, sent: Some(sent), open: None },
+            Outcome::Usual(finished) => finished,
+        }
+    }
 }
 
 impl Parts {

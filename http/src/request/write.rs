@@ -6,7 +6,7 @@ use super::{
     follow::Hop,
     parts::Parts,
 };
-use crate::{response::ACCEPTED_CODINGS, session::Inner};
+use crate::session::Inner;
 use http::header::ACCEPT_ENCODING;
 use std::io::Write;
 
@@ -52,7 +52,6 @@ fn is_plain(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> bool {
 
 fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
     buffer.extend_from_slice(&hop.target.origin.head_lines);
-    write_line(buffer, b"accept-encoding", ACCEPTED_CODINGS.as_bytes());
     if let Some(content_type) = parts.content_type.as_ref().filter(|_| hop.body.is_some()) {
         write_line(buffer, b"content-type", content_type.as_bytes());
     }

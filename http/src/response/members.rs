@@ -89,13 +89,13 @@ impl Response {
         answer: PlainAnswer,
         elapsed_ns: u64,
     ) -> Response {
-        let PlainAnswer { status, headers, body } = answer;
+        let PlainAnswer { status, head, body } = answer;
         Response {
             local,
             method: method.clone(),
             target: Some(Rc::clone(target)),
             status,
-            headers,
+            headers: Headers::of_head(head),
             body,
             elapsed: Duration::from_nanos(elapsed_ns),
             rare: None,

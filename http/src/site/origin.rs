@@ -1,6 +1,6 @@
 //! An origin: scheme, host and port, with everything that is derived from them.
 
-use crate::error::HttpError;
+use crate::{error::HttpError, response::ACCEPTED_CODINGS};
 use hatchery_core::net;
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
@@ -111,7 +111,12 @@ pub(crate) fn host_name(host: &Host<impl AsRef<str>>) -> String {
 pub(crate) const AGENT: &str = concat!("hatchery/", env!("CARGO_PKG_VERSION"));
 
 fn head_lines(host: &HeaderValue) -> Box<[u8]> {
-    let before = b" HTTP/1.1\r\nhost: ";
-    let after = format!("\r\nuser-agent: {AGENT}\r\naccept: */*\r\n");
-    [&before[..], host.as_bytes(), after.as_bytes()].concat().into()
+    let codings = ACCEPTED_CODINGS;
+    let lines: [(&[u8], &[u8]); 4] = [
+        (b" HTTP/1.1\r\nhost: ", host.as_bytes()),
+        (b"user-agent: ", AGENT.as_bytes()),
+        (b"accept: ", b"*/*"),
+        (b"accept-encoding: ", codings.as_bytes()),
+    ];
+    lines.map(|(name, value)| [name, value, b"\r\n"].concat()).concat().into()
 }

@@ -2,19 +2,21 @@
 
 use super::LeanConnection;
 use crate::{
-    lean::{self, Framing, Headers},
+    lean::{self, Framing},
     local::Local,
     options::SessionOptions,
     request::is_redirect,
     response::Content,
 };
+use bytes::Bytes;
 use std::task::{Context, Poll, ready};
 
 /// An answer that is complete with its first bytes, leaves its connection as it was, and asks for
 /// nothing: no cookie to keep, no redirect to follow, no coding to undo.
 pub(crate) struct PlainAnswer {
     pub(crate) status: u16,
-    pub(crate) headers: Headers,
+    /// Its head's bytes.
+    pub(crate) head: Bytes,
     pub(crate) body: Content,
 }
 
@@ -50,38 +52,42 @@ impl LeanConnection {
         if !matches!(transport.poll_sent(cx), Poll::Ready(Ok(()))) {
             return Poll::Ready(None);
         }
-        let read = |bytes: &[u8]| match plain(local, bytes, is_head, options) {
-            Some(answer) => (bytes.len(), Some((bytes.len(), answer))),
-            None => (0, None),
+        let mut answer = None;
+        let read = |bytes: &[u8]| {
+            answer = plain(local, bytes, is_head, options);
+            let n_taken = if answer.is_some() { bytes.len() } else { 0 };
+            (n_taken, n_taken)
         };
-        let Ok(Some(Some((n_bytes, answer)))) = ready!(transport.poll_read_with(cx, read)) else {
-            return Poll::Ready(None);
-        };
-        *n_read += n_bytes as u64;
-        *n_steps += 1;
-        *is_ready = true;
-        Poll::Ready(Some(answer))
+        if let Ok(Some(n_taken)) = ready!(transport.poll_read_with(cx, read))
+            && n_taken > 0
+        {
+            *n_read += n_taken as u64;
+            *n_steps += 1;
+            *is_ready = true;
+        }
+        Poll::Ready(answer)
     }
 }
 
 /// The plain answer that these bytes are, if they are one and no more than it.
+#[inline]
 fn plain(
     local: &Local,
     bytes: &[u8],
     is_head: bool,
     options: &SessionOptions,
 ) -> Option<PlainAnswer> {
-    let (head, head_bytes) = local.read_head(bytes, is_head).ok()??;
-    let Framing::Length(length) = head.framing else { return None };
-    let body = &bytes[head_bytes.len()..];
-    if !is_plain(&head) || body.len() as u64 != length || length > options.body_bytes_max {
+    let (said, head) = local.read_head(bytes, is_head).ok()??;
+    let Framing::Length(length) = said.framing else { return None };
+    let body = &bytes[head.len()..];
+    if !is_plain(&said) || body.len() as u64 != length || length > options.body_bytes_max {
         return None;
     }
     let body = match options.discard_bodies {
         true => Content::Discarded(length),
         false => Content::Kept(local.keep_bytes(body)),
     };
-    Some(PlainAnswer { status: head.status, headers: Headers::of_head(head_bytes), body })
+    Some(PlainAnswer { status: said.status, head, body })
 }
 
 fn is_plain(head: &lean::Head) -> bool {
