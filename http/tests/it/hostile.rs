@@ -45,6 +45,15 @@ pub(crate) fn check(
         assert_eq!(client.get("/ok").await.text(), "fine");
     });
     recorded.check(&["GET /bad 1/1", "GET /ok 1/0"], &[failure]);
+    // Where nothing has to be timed, once more on a connection that was used before.
+    if !failure.starts_with("TimedOut") {
+        with_client(&url, |_, client| async move {
+            assert_eq!(client.get("/ok").await.text(), "fine");
+            assert_eq!(client.get("/bad").await.status_code(), 0);
+            assert_eq!(client.get("/ok").await.text(), "fine");
+        })
+        .check(&["GET /ok 2/0", "GET /bad 1/1"], &[failure]);
+    }
     recorded
 }
 

@@ -18,6 +18,7 @@ mod hostile_shapes;
 mod hostile_stages;
 mod hostile_tls;
 mod identity;
+mod kept;
 mod members;
 mod opening;
 mod phases;

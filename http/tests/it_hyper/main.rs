@@ -37,6 +37,8 @@ mod hostile_stages;
 mod hostile_tls;
 #[path = "../it/identity.rs"]
 mod identity;
+#[path = "../it/kept.rs"]
+mod kept;
 #[path = "../it/members.rs"]
 mod members;
 #[path = "../it/opening.rs"]
