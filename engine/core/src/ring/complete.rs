@@ -9,7 +9,6 @@ use io_uring::cqueue;
 use std::{
     mem,
     os::fd::{FromRawFd, OwnedFd},
-    task,
 };
 
 /// Buffers waiting to be read by one socket before its receive is paused, so that a reader who
@@ -115,9 +114,9 @@ impl Driver {
             if socket.closing {
                 return self.buffers.give_back(buffer);
             }
-            socket.received.push_back(Received { buffer, from: 0, to: result as u32 });
+            socket.received.push(Received { buffer, from: 0, to: result as u32 });
             let n_received = socket.received.len();
-            wake(&mut self.sockets[slot].reader);
+            self.sockets[slot].reader.wake();
             if more && n_received >= RECEIVED_MAX {
                 self.end_multishot(slot);
             }
@@ -131,7 +130,7 @@ impl Driver {
             libc::EINVAL if self.multishot => self.multishot = false,
             errno => socket.end = Some(End::Error(errno)),
         }
-        wake(&mut socket.reader);
+        socket.reader.wake();
     }
 
     fn complete_receive_own(&mut self, slot: usize, result: i32) {
@@ -147,7 +146,7 @@ impl Driver {
             let own = mem::take(&mut socket.own);
             self.spares.keep_own(own);
         }
-        wake(&mut self.sockets[slot].reader);
+        self.sockets[slot].reader.wake();
     }
 
     fn complete_discard(&mut self, slot: usize, result: i32) {
@@ -158,7 +157,7 @@ impl Driver {
             Ok(n_bytes) => socket.n_discarded += n_bytes,
             Err(_) => socket.end = Some(End::Error(-result)),
         }
-        wake(&mut socket.reader);
+        socket.reader.wake();
     }
 
     fn complete_send(&mut self, slot: usize, result: i32) {
@@ -189,7 +188,7 @@ impl Driver {
     fn end_send(&mut self, slot: usize) {
         let socket = &mut self.sockets[slot];
         socket.sent = 0;
-        wake(&mut socket.writer);
+        socket.writer.wake();
         let sending = mem::take(&mut socket.sending);
         self.spares.keep(sending);
     }
@@ -198,7 +197,7 @@ impl Driver {
         let socket = &mut self.sockets[slot];
         socket.address = None;
         socket.connected = Some(result);
-        wake(&mut socket.writer);
+        socket.writer.wake();
     }
 
     fn complete_accept(&mut self, slot: usize, result: i32, more: bool) {
@@ -210,7 +209,7 @@ impl Driver {
         } else if !acceptor.closing {
             acceptor.error = Some(-result);
         }
-        wake(&mut acceptor.waiter);
+        acceptor.waiter.wake();
         if acceptor.closing && !more {
             self.acceptors.remove(slot);
         }
@@ -222,10 +221,4 @@ impl Driver {
 unsafe fn owned(fd: i32) -> OwnedFd {
     // SAFETY: promised by the caller.
     unsafe { OwnedFd::from_raw_fd(fd) }
-}
-
-fn wake(waker: &mut Option<task::Waker>) {
-    if let Some(waker) = waker.take() {
-        waker.wake();
-    }
 }

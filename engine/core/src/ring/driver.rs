@@ -7,11 +7,12 @@ use super::{
     open::{self, OpenError},
     socket::Socket,
     spares::Spares,
+    waiter::Waiter,
     waker::Waker,
 };
 use io_uring::{IoUring, opcode, types::Fd};
 use slab::Slab;
-use std::{cell::RefCell, io, mem, os::fd::OwnedFd, rc::Rc, task, time::Duration};
+use std::{cell::RefCell, io, mem, os::fd::OwnedFd, rc::Rc, time::Duration};
 
 /// Whether a turn waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub(super) struct Acceptor {
     pub(super) accepted: Vec<OwnedFd>,
     pub(super) armed: bool,
     pub(super) error: Option<i32>,
-    pub(super) waiter: Option<task::Waker>,
+    pub(super) waiter: Waiter,
     pub(super) closing: bool,
 }
 
@@ -195,13 +196,5 @@ impl Drop for Driver {
         if self.wake_armed {
             mem::forget(mem::take(&mut self.wake_count));
         }
-    }
-}
-
-/// Remembers whom to wake, without a clone when it is the same task as before.
-pub(super) fn remember(slot: &mut Option<task::Waker>, cx: &task::Context<'_>) {
-    match slot {
-        Some(known) if known.will_wake(cx.waker()) => {}
-        _ => *slot = Some(cx.waker().clone()),
     }
 }

@@ -1,9 +1,10 @@
 //! A listening socket in the ring, for the embedded target and for tests.
 
 use super::{
-    driver::{Acceptor, Ring, remember},
+    driver::{Acceptor, Ring},
     options::Address,
     stream::Stream,
+    waiter::Waiter,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -65,7 +66,7 @@ impl Listener {
             accepted: vec![],
             armed: false,
             error: None,
-            waiter: None,
+            waiter: Waiter::default(),
             closing: false,
         };
         let slot = ring.driver.borrow_mut().acceptors.insert(acceptor);
@@ -91,7 +92,7 @@ impl Listener {
         if let Some(errno) = acceptor.error.take() {
             return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
         }
-        remember(&mut acceptor.waiter, cx);
+        acceptor.waiter.wait(cx);
         driver.accept(self.slot);
         Poll::Pending
     }

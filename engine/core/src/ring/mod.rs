@@ -16,6 +16,7 @@ mod socket;
 mod spares;
 mod stream;
 mod submit;
+mod waiter;
 mod waker;
 
 pub use driver::{Gather, Ring, Wait};

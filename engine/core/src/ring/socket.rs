@@ -4,8 +4,10 @@
 //! [`super::Stream`] was dropped; so its number is never reused while a completion may name it, and
 //! a buffer lent to the kernel is never freed under it.
 
+use super::waiter::Waiter;
+use smallvec::SmallVec;
 use socket2::SockAddr;
-use std::{collections::VecDeque, io, ops::Range, os::fd::OwnedFd, task::Waker};
+use std::{io, ops::Range, os::fd::OwnedFd};
 
 /// Received data that waits in a provided buffer.
 #[derive(Clone, Copy, Debug)]
@@ -48,13 +50,14 @@ pub(super) struct Socket {
     pub(super) closing: bool,
 
     pub(super) receiving: Receiving,
-    pub(super) received: VecDeque<Received>,
+    /// The oldest first. Most often there is one at a time, and it lies here.
+    pub(super) received: SmallVec<[Received; 2]>,
     /// Buffer of a plain receive, for large bodies and for when the provided buffers ran out.
     pub(super) own: Vec<u8>,
     /// What of `own` was received and not read; nothing while the kernel holds it.
     pub(super) own_unread: Range<usize>,
     pub(super) end: Option<End>,
-    pub(super) reader: Option<Waker>,
+    pub(super) reader: Waiter,
     /// The next receive shall go into `own`.
     pub(super) prefer_own: bool,
     /// So shall those after it.
@@ -72,7 +75,7 @@ pub(super) struct Socket {
     /// The send is over when the kernel has taken its submission, unless it says otherwise.
     pub(super) is_sending_now: bool,
     pub(super) send_error: Option<i32>,
-    pub(super) writer: Option<Waker>,
+    pub(super) writer: Waiter,
 
     /// The address being connected to; the kernel reads it until the connect completes.
     pub(super) address: Option<Box<SockAddr>>,
@@ -87,11 +90,11 @@ impl Socket {
             n_in_flight: 0,
             closing: false,
             receiving: Receiving::Idle,
-            received: VecDeque::new(),
+            received: SmallVec::new(),
             own: vec![],
             own_unread: 0..0,
             end: None,
-            reader: None,
+            reader: Waiter::default(),
             prefer_own: false,
             bulk: false,
             may_discard: false,
@@ -101,7 +104,7 @@ impl Socket {
             sent: 0,
             is_sending_now: false,
             send_error: None,
-            writer: None,
+            writer: Waiter::default(),
             address: None,
             connected: None,
         }

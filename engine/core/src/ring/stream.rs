@@ -1,7 +1,7 @@
 //! A connected socket in the ring.
 
 use super::{
-    driver::{Ring, remember},
+    driver::Ring,
     options::{Address, SocketOptions},
     socket::Socket,
 };
@@ -62,7 +62,7 @@ impl Stream {
             Some(0) => Poll::Ready(Ok(())),
             Some(errno) => Poll::Ready(Err(io::Error::from_raw_os_error(-errno))),
             None => {
-                remember(&mut socket.writer, cx);
+                socket.writer.wait(cx);
                 Poll::Pending
             }
         }
@@ -82,14 +82,14 @@ impl Stream {
     ) -> Poll<io::Result<Option<R>>> {
         let driver = &mut *self.ring.driver.borrow_mut();
         let socket = &mut driver.sockets[self.slot];
-        if let Some(first) = socket.received.front_mut() {
+        if let Some(first) = socket.received.first_mut() {
             let bytes = driver.buffers.bytes(first.buffer, first.from as usize, first.to as usize);
             let (n_read, result) = read(bytes);
             assert!(n_read <= bytes.len(), "more was read than there was");
             first.from += n_read as u32;
             if first.from == first.to {
                 let buffer = first.buffer;
-                socket.received.pop_front();
+                socket.received.remove(0);
                 driver.buffers.give_back(buffer);
             }
             return Poll::Ready(Ok(Some(result)));
@@ -108,7 +108,7 @@ impl Stream {
         if let Some(end) = socket.end_result() {
             return Poll::Ready(end.map(|()| None));
         }
-        remember(&mut socket.reader, cx);
+        socket.reader.wait(cx);
         driver.receive(self.slot);
         Poll::Pending
     }
@@ -159,7 +159,7 @@ impl Stream {
             }
             let has_unread = !socket.received.is_empty() || !socket.own_unread.is_empty();
             if !has_unread && socket.end.is_none() && socket.may_discard {
-                remember(&mut socket.reader, cx);
+                socket.reader.wait(cx);
                 driver.discard(self.slot, n_bytes);
                 return Poll::Pending;
             }
@@ -228,7 +228,7 @@ impl Stream {
         }
         if socket.is_sending() {
             driver.awaits_sent_now |= socket.is_sending_now;
-            remember(&mut socket.writer, cx);
+            socket.writer.wait(cx);
             return Poll::Pending;
         }
         let mut buffer = driver.spares.sending();

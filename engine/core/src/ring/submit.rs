@@ -1,6 +1,6 @@
 //! What is asked of the kernel: each operation, the memory that it is lent, and how it is ended.
 
-use super::{buffers, driver::Driver, kind::Kind, socket::Receiving, spares};
+use super::{buffers, driver::Driver, kind::Kind, socket::Receiving, spares, waiter::Waiter};
 use io_uring::{
     opcode, squeue,
     types::{CancelBuilder, Fd},
@@ -161,8 +161,8 @@ impl Driver {
         self.give_back_received(slot);
         let socket = &mut self.sockets[slot];
         socket.closing = true;
-        socket.reader = None;
-        socket.writer = None;
+        socket.reader = Waiter::default();
+        socket.writer = Waiter::default();
         if socket.n_in_flight == 0 {
             return self.free(slot);
         }
