@@ -190,7 +190,7 @@ impl Pump {
     /// How long the next turn may sleep, and what for.
     fn wait(&self, nothing_ran: bool, now_ns: u64) -> (Wait, Gather) {
         let ring = self.shard.ring();
-        if !nothing_ran || self.shard.common().spin || !self.to_hatch.is_empty() {
+        if !nothing_ran || self.shard.common().spin || self.is_due() {
             return (Wait::No, Gather::NONE);
         }
         let timer_ns = self.shard.timers.next_deadline_ns();
@@ -215,6 +215,19 @@ impl Pump {
             }
             None => (Wait::For(Duration::from_millis(1)), Gather::NONE),
         }
+    }
+
+    /// Whether there is something to do that nothing has to be waited for: it may have come up
+    /// after it was last looked for.
+    fn is_due(&self) -> bool {
+        let has_ended = || self.shard.users_mut().is_empty();
+        let out_of_tasks = match self.out_of_tasks {
+            _ if !self.shard.is_out_of_tasks() => false,
+            OutOfTasks::No => true,
+            OutOfTasks::Asked => has_ended(),
+            OutOfTasks::Said => false,
+        };
+        out_of_tasks || !self.to_hatch.is_empty() || (self.quit_by_ns.is_some() && has_ended())
     }
 
     fn obey(&mut self, command: Command) {
