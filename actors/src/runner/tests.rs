@@ -161,6 +161,22 @@ fn somebody_in_a_hurry_has_users_killed_and_then_left_alone() {
 }
 
 #[test]
+fn somebody_in_a_hurry_from_the_first_is_heard_too() {
+    on_paused_time(|| async {
+        let script = Script { stubborn: true, unkillable: true, ..Script::default() };
+        let (control, fakes) = launch(1, plan(Some(3_600 * SECOND)), script).await;
+        control.start(3, f64::INFINITY, true).await.unwrap();
+        let start = Instant::now();
+        control.begin_stop();
+        control.hurry();
+        control.hurry();
+        control.stop().await;
+        assert!(start.elapsed() < SECOND);
+        assert_eq!((control.state(), fakes.told("Kill").len()), (State::Stopped, 1));
+    });
+}
+
+#[test]
 fn hooks_that_never_end_do_not_hold_up_a_stop_for_ever() {
     on_paused_time(|| async {
         let script = Script { unkillable: true, ..Script::default() };
