@@ -45,30 +45,29 @@ fn every_request_is_recorded_once_when_the_run_time_ends() {
     }
 }
 
-#[test]
-fn every_request_is_recorded_once_when_ctrl_c_ends_the_run() {
+/// Ends a run by a signal while its users wait for answers.
+#[track_caller]
+fn check_ended_by(signal: &str) {
     let target = target();
     let url = format!("{}/delay/20", target.url());
     let program = Program::start(HATCHERY, &[&url, "-u", "50", "--json"]);
     wait_until("requests were served", || target.served().total() > 200);
-    program.signal("INT");
+    program.signal(signal);
     let finished = program.finish();
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     check(target.served().total(), &finished);
     assert!(n_named_in_flight(&finished) > 0, "users were killed in mid-request");
+    assert!(finished.stderr.contains(&format!("got SIG{signal}")), "{}", finished.stderr);
+}
+
+#[test]
+fn every_request_is_recorded_once_when_ctrl_c_ends_the_run() {
+    check_ended_by("INT");
 }
 
 #[test]
 fn every_request_is_recorded_once_when_the_terminal_closes() {
-    let target = target();
-    let url = format!("{}/delay/20", target.url());
-    let program = Program::start(HATCHERY, &[&url, "-u", "50", "--json"]);
-    wait_until("requests were served", || target.served().total() > 200);
-    program.signal("HUP");
-    let finished = program.finish();
-    assert_eq!(finished.code(), 0, "{}", finished.stderr);
-    check(target.served().total(), &finished);
-    assert!(finished.stderr.contains("got SIGHUP"), "{}", finished.stderr);
+    check_ended_by("HUP");
 }
 
 #[test]

@@ -252,8 +252,9 @@ mod tests {
     fn a_run_ends_with_its_run_time_counted_from_the_start_of_the_test() {
         let run_time = Duration::from_millis(300);
         let options = HeadlessOptions {
-            // A ramp that takes longer than the run.
+            // A ramp that takes longer than the run, and whose second user comes long after it.
             user_count: 1_000,
+            hatch_rate: 0.001,
             run_time: Some(run_time),
             only_summary: true,
             ..HeadlessOptions::default()
