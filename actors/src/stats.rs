@@ -8,6 +8,11 @@ use hatchery_core::{
     stats::{Delta, ExceptionStats, Snapshot},
 };
 use tokio::sync::oneshot;
+use tracing::warn;
+
+/// From so many names on a shard on, somebody has most likely forgotten to group URLs: a scenario
+/// has tens of names, rarely hundreds.
+const NAMES_MANY: usize = 1_000;
 
 /// Something that is done with the statistics where they are, without a copy.
 pub(crate) type Look = Box<dyn FnOnce(&Snapshot) + Send>;
@@ -37,6 +42,8 @@ pub(crate) struct StatsActor {
     snapshot: Snapshot,
     class_names: Vec<String>,
     supervisors: Vec<Addr<CoreSupervisor>>,
+    /// Once is enough: the others only follow.
+    has_warned_of_names: bool,
 }
 
 impl StatsActor {
@@ -45,10 +52,14 @@ impl StatsActor {
         supervisors: Vec<Addr<CoreSupervisor>>,
     ) -> StatsActor {
         let snapshot = Snapshot::new(unix_now_ns());
-        StatsActor { snapshot, class_names, supervisors }
+        StatsActor { snapshot, class_names, supervisors, has_warned_of_names: false }
     }
 
     fn absorb(&mut self, mut delta: Box<Delta>) {
+        if let Some(warning) = too_many_names(&delta).filter(|_| !self.has_warned_of_names) {
+            self.has_warned_of_names = true;
+            warn!("{warning}");
+        }
         self.snapshot.absorb(&mut delta);
         let supervisor = &self.supervisors[delta.shard];
         supervisor.do_send(ToSupervisor::Recycle(delta));
@@ -59,6 +70,19 @@ impl StatsActor {
         let ExceptionReport { n, message, trace, .. } = exception;
         self.snapshot.add_exception(ExceptionStats { n, class, message, trace });
     }
+}
+
+/// What to say of a shard that has more names than anybody reads.
+fn too_many_names(delta: &Delta) -> Option<String> {
+    let (id, key) = delta.new_entries.last()?;
+    let n_names = id.0 as usize + 1;
+    (n_names > NAMES_MANY).then(|| {
+        format!(
+            "{n_names} names on shard {}, such as {} {}: each is a row of the tables and takes \
+             memory on each core; group URLs with .name(\"…\")",
+            delta.shard, key.method, key.name,
+        )
+    })
 }
 
 impl Actor for StatsActor {

@@ -45,17 +45,47 @@ fn every_request_is_recorded_once_when_the_run_time_ends() {
     }
 }
 
-#[test]
-fn every_request_is_recorded_once_when_ctrl_c_ends_the_run() {
+/// Ends a run by a signal while its users wait for answers.
+#[track_caller]
+fn check_ended_by(signal: &str) {
     let target = target();
     let url = format!("{}/delay/20", target.url());
     let program = Program::start(HATCHERY, &[&url, "-u", "50", "--json"]);
     wait_until("requests were served", || target.served().total() > 200);
-    program.signal("INT");
+    program.signal(signal);
     let finished = program.finish();
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     check(target.served().total(), &finished);
     assert!(n_named_in_flight(&finished) > 0, "users were killed in mid-request");
+    assert!(finished.stderr.contains(&format!("got SIG{signal}")), "{}", finished.stderr);
+}
+
+#[test]
+fn every_request_is_recorded_once_when_ctrl_c_ends_the_run() {
+    check_ended_by("INT");
+}
+
+#[test]
+fn every_request_is_recorded_once_when_the_terminal_closes() {
+    check_ended_by("HUP");
+}
+
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let target = target();
+    let url = format!("{}/delay/20", target.url());
+    // As `nohup` does, which would want a terminal to take away.
+    let ignoring = ["-c", "trap '' HUP; exec \"$@\"", "sh", HATCHERY, &url, "-u", "50", "--json"];
+    let program = Program::start("sh", &ignoring);
+    wait_until("requests were served", || target.served().total() > 200);
+    program.signal("HUP");
+    let n_before = target.served().total();
+    wait_until("more were", || target.served().total() > n_before + 200);
+    program.signal("INT");
+    let finished = program.finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    check(target.served().total(), &finished);
+    assert!(!finished.stderr.contains("SIGHUP"), "{}", finished.stderr);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod conformance;
 mod connections;
 mod conservation;
 mod crowd;
+mod endings;
 mod events;
 mod failures;
 mod http_user;

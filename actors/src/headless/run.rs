@@ -4,7 +4,7 @@ use super::{
     options::HeadlessOptions,
     outcome::{Outcome, remarks},
     progress::{Glance, Progress, above_progress},
-    signals::Signals,
+    signals::{Signal, Signals},
 };
 use crate::{
     error::Error,
@@ -37,9 +37,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 ///
 /// A shape, if there is one, decides how many users there are, in place of the options.
 ///
-/// The test ends with its run time, when its shape says so, on Ctrl-C or SIGTERM, when a user asks for it, or when the
-/// engine breaks. A second signal kills the users that are still at their last task; a third does
-/// not wait for their `on_stop` hooks either.
+/// The test ends with its run time, when its shape says so, on Ctrl-C, SIGTERM or SIGHUP, when a
+/// user asks for it, or when the engine breaks. A second signal kills the users that are still at
+/// their last task; a third does not wait for their `on_stop` hooks either. SIGHUP hurries nobody.
 ///
 /// # Errors
 /// The run could not begin: exit with [`USAGE`](crate::exit_codes::USAGE).
@@ -127,9 +127,9 @@ async fn until_stopped(
                     return Ok(());
                 }
             }
-            name = signals.next() => {
+            signal = signals.next() => {
+                signalled(control, signal, n_signals);
                 n_signals += 1;
-                signalled(control, name, n_signals);
             }
             () = &mut limit, if !out_of_time => {
                 out_of_time = true;
@@ -155,13 +155,17 @@ fn interval(start: Instant, period: Duration) -> time::Interval {
     interval
 }
 
-fn signalled(control: &Control, name: &str, n_signals: u32) {
-    match n_signals {
-        1 => {
+fn signalled(control: &Control, signal: Signal, n_before: u32) {
+    let name = signal.name();
+    match signal {
+        _ if n_before == 0 => {
             info!("got {name}, stopping the users; once more kills them");
             control.begin_stop();
         }
-        _ => {
+        // A terminal that closes says so twice, by its shell and by the kernel, and nobody who is
+        // in a hurry closes terminals.
+        Signal::Hangup => {}
+        Signal::Interrupt | Signal::Terminate => {
             warn!("got {name} again, no longer waiting for the users");
             control.hurry();
         }
@@ -232,7 +236,7 @@ fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{FakeLaunch, Script, plan};
+    use crate::fake::{FakeLaunch, Script, launch, on_paused_time, plan};
 
     fn driven(options: &HeadlessOptions) -> (LocalRunner, Duration) {
         let make = || Ok(FakeLaunch::new(2, Script::default()));
@@ -248,8 +252,9 @@ mod tests {
     fn a_run_ends_with_its_run_time_counted_from_the_start_of_the_test() {
         let run_time = Duration::from_millis(300);
         let options = HeadlessOptions {
-            // A ramp that takes longer than the run.
+            // A ramp that takes longer than the run, and whose second user comes long after it.
             user_count: 1_000,
+            hatch_rate: 0.001,
             run_time: Some(run_time),
             only_summary: true,
             ..HeadlessOptions::default()
@@ -260,6 +265,24 @@ mod tests {
         let finished = runner.finished().unwrap();
         assert_eq!(finished.exit_code, exit_codes::OK);
         assert_eq!(finished.snapshot.n_requests(), 1 + 2, "one user, and one request per quit");
+    }
+
+    #[test]
+    fn a_terminal_that_closes_begins_a_stop_and_hurries_none() {
+        on_paused_time(|| async {
+            let script = Script { stubborn: true, ..Script::default() };
+            let (control, fakes) = launch(1, plan(Some(Duration::from_secs(3_600))), script).await;
+            control.start(3, f64::INFINITY, true).await.unwrap();
+            let second = Duration::from_secs(1);
+            for n_before in 0..3 {
+                signalled(&control, Signal::Hangup, n_before);
+                time::sleep(second).await;
+                assert_eq!((control.state(), fakes.told("Kill").len()), (State::Stopping, 0));
+            }
+            signalled(&control, Signal::Interrupt, 3);
+            time::sleep(second).await;
+            assert_eq!((control.state(), fakes.told("Kill").len()), (State::Stopped, 1));
+        });
     }
 
     #[test]

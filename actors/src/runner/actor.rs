@@ -56,6 +56,9 @@ pub(crate) struct Runner {
     pub(super) job: u64,
     pub(super) awaiting_hatched: Vec<StartReply>,
     pub(super) awaiting_stopped: Vec<oneshot::Sender<()>>,
+    /// While a test is to be stopped and the hatcher has not let go: how often somebody was in a
+    /// hurry. The supervisors know of no stop yet that they could cut short.
+    pub(super) early_hurries: Option<u32>,
 }
 
 impl Runner {
@@ -79,7 +82,7 @@ impl Runner {
         let _ = self.events.send(event);
     }
 
-    fn order_all(&self, order: impl Fn() -> ToSupervisor) {
+    pub(super) fn order_all(&self, order: impl Fn() -> ToSupervisor) {
         self.supervisors.iter().for_each(|supervisor| supervisor.do_send(order()));
     }
 
@@ -193,7 +196,7 @@ impl Handler<ToRunner> for Runner {
             }
             ToRunner::Start { goal, wait, reply } => self.start(goal, wait, reply),
             ToRunner::Stop { done } => self.stop(Some(done), cx),
-            ToRunner::Hurry => self.order_all(|| ToSupervisor::Hurry),
+            ToRunner::Hurry => self.hurry(),
             ToRunner::ResetStats { done } => self.reset_stats(done, cx),
             ToRunner::Hatched { job, by_class } => self.hatched(job, by_class, cx),
             ToRunner::ShardUp { shard } => self.shard_up(shard),

@@ -37,29 +37,45 @@ impl Runner {
         }
     }
 
-    pub(super) fn end_users(&self, cx: &mut Context<Runner>) {
-        let (hatcher, supervisors) = (self.hatcher.clone(), self.supervisors.clone());
-        let ended = async move {
-            // Only when the hatcher has let go can no more users come.
-            let (done, halted) = oneshot::channel();
-            hatcher.do_send(ToHatcher::Halt { done });
-            all_done(vec![halted]).await;
-            let ended = supervisors.iter().map(|supervisor| {
-                let (done, ended) = oneshot::channel();
-                supervisor.do_send(ToSupervisor::EndAll { done });
-                ended
-            });
-            all_done(ended.collect()).await;
-            supervisors.iter().for_each(|supervisor| supervisor.do_send(ToSupervisor::TestStop));
-            // What `on_stop` hooks recorded belongs to the test.
-            flushed(&supervisors).await;
-        };
-        cx.spawn(ended.into_actor(self).map(|(), this, _| {
+    fn end_users(&mut self, cx: &mut Context<Runner>) {
+        self.early_hurries = Some(0);
+        // Only when the hatcher has let go can no more users come.
+        let (done, halted) = oneshot::channel();
+        self.hatcher.do_send(ToHatcher::Halt { done });
+        let halted = all_done(vec![halted]).into_actor(self);
+        let ended = halted.then(|_, this, _| this.end_all().into_actor(this));
+        cx.spawn(ended.map(|(), this, _| {
             if this.step(Happening::AllEnded) == Deed::Finish {
                 this.hooks.test_stop.fire(&TestStop);
             }
             this.awaiting_stopped.clear();
         }));
+    }
+
+    /// Has the supervisors end their users, as fast as was asked meanwhile.
+    fn end_all(&mut self) -> impl Future<Output = ()> + use<> {
+        let supervisors = self.supervisors.clone();
+        let ended = supervisors.iter().map(|supervisor| {
+            let (done, ended) = oneshot::channel();
+            supervisor.do_send(ToSupervisor::EndAll { done });
+            ended
+        });
+        let ended = all_done(ended.collect());
+        (0..self.early_hurries.take().unwrap_or(0)).for_each(|_| self.hurry());
+        async move {
+            ended.await;
+            supervisors.iter().for_each(|supervisor| supervisor.do_send(ToSupervisor::TestStop));
+            // What `on_stop` hooks recorded belongs to the test.
+            flushed(&supervisors).await;
+        }
+    }
+
+    /// Cuts the end of the users short; one that has yet to begin, as soon as it does.
+    pub(super) fn hurry(&mut self) {
+        match &mut self.early_hurries {
+            Some(n_hurries) => *n_hurries += 1,
+            None => self.order_all(|| ToSupervisor::Hurry),
+        }
     }
 
     pub(super) fn quitting(&self, stats: Snapshot, done: oneshot::Sender<()>) {

@@ -150,6 +150,7 @@ impl Control {
                 job: 0,
                 awaiting_hatched: vec![],
                 awaiting_stopped: vec![],
+                early_hurries: None,
             }
         });
         let (hatcher, stats, supervisors) = actors.expect("the closure above has run");

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::fake::{FakeLaunch, Script, launch, on_paused_time, plan};
-use hatchery_core::message::{Pulse, Report};
+use hatchery_core::{
+    message::{Pulse, Report},
+    stats::Recorder,
+};
 use std::{
     io,
     rc::Rc,
@@ -154,6 +157,22 @@ fn somebody_in_a_hurry_has_users_killed_and_then_left_alone() {
         stop.await.unwrap();
         assert!(start.elapsed() < 3 * SECOND);
         assert_eq!(control.state(), State::Stopped);
+    });
+}
+
+#[test]
+fn somebody_in_a_hurry_from_the_first_is_heard_too() {
+    on_paused_time(|| async {
+        let script = Script { stubborn: true, unkillable: true, ..Script::default() };
+        let (control, fakes) = launch(1, plan(Some(3_600 * SECOND)), script).await;
+        control.start(3, f64::INFINITY, true).await.unwrap();
+        let start = Instant::now();
+        control.begin_stop();
+        control.hurry();
+        control.hurry();
+        control.stop().await;
+        assert!(start.elapsed() < SECOND);
+        assert_eq!((control.state(), fakes.told("Kill").len()), (State::Stopped, 1));
     });
 }
 
@@ -368,6 +387,32 @@ impl io::Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn names_by_the_thousand_are_warned_of_once() {
+    let log = Log::default();
+    let _guard = log.capture();
+    on_paused_time(|| async {
+        let (_control, fakes) = launch(1, plan(None), Script::default()).await;
+        let mut recorder = Recorder::new(0);
+        for i in 0..3_000 {
+            recorder.entry("GET", &format!("/item/{i}"));
+            // A second at 1,000 names, and one at 1,001.
+            if i == 999 || i == 1_000 || i == 2_999 {
+                for delta in recorder.collect() {
+                    fakes.say(Report::Stats(Box::new(delta)));
+                }
+                time::sleep(SECOND).await;
+            }
+        }
+    });
+    let warnings = log.lines().into_iter().filter(|line| line.starts_with("WARN"));
+    assert_eq!(
+        warnings.collect::<Vec<_>>(),
+        ["WARN 1001 names on shard 0, such as GET /item/1000: each is a row of the tables and \
+          takes memory on each core; group URLs with .name(\"…\")"]
+    );
 }
 
 #[test]

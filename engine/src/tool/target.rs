@@ -29,7 +29,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an address and a port such as 0.0.0.0:8080 are needed".to_owned())
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C, SIGTERM or SIGHUP.
 pub(super) fn serve(flags: &TargetFlags) -> ExitCode {
     cli::init_logging(flags.loglevel);
     match run(flags) {

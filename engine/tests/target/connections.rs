@@ -85,12 +85,12 @@ fn a_body_that_is_too_large_is_refused() {
 fn a_client_that_leaves_early_is_not_counted() {
     let target = start();
     let mut leaving = Client::connect(&target);
-    leaving.send("GET /delay/200 HTTP/1.1\r\nHost: t\r\n\r\n");
+    leaving.send("GET /delay/1000 HTTP/1.1\r\nHost: t\r\n\r\n");
     let staying = &mut Client::connect(&target);
     assert_eq!(staying.get("/delay/50").status, 200);
     drop(leaving);
     // Longer than the other would have waited, had it stayed.
-    assert_eq!(staying.get("/delay/400").status, 200);
+    assert_eq!(staying.get("/delay/1200").status, 200);
     assert_eq!(target.served().of(Pattern::Delay), 2);
 }
 

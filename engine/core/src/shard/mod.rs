@@ -5,6 +5,7 @@ mod gather;
 mod handle;
 mod inbox;
 mod local;
+mod orders;
 mod outbox;
 mod run;
 mod setup;

@@ -5,11 +5,12 @@
 //! timer is due or the control plane wakes it. Nothing here waits on glommio's own reactor, which
 //! is not turned while the pump sleeps.
 
-use super::{gather::Gathering, inbox::InboxSender, local::Shard, setup::Setup};
+use super::{
+    gather::Gathering, inbox::InboxSender, local::Shard, orders::OutOfTasks, setup::Setup,
+};
 use crate::{
-    clock::NS_PER_S,
-    events::{TestStart, TestStop, collect_failures},
-    message::{ClassIdx, Command, Pulse, Report, Stop, Whom},
+    events::collect_failures,
+    message::{ClassIdx, Command, Pulse, Report},
     ring::{Gather, Ring, Wait, Waker},
     stats::Delta,
     user::{Hatch, install_panic_hook},
@@ -25,12 +26,6 @@ const GLOMMIO_RING_DEPTH: usize = 16;
 
 /// How often glommio may turn its reactor. Nothing here waits for it.
 const GLOMMIO_TURN: Duration = Duration::from_secs(1);
-
-/// Users started in one turn, so that those that run already are served in between.
-const HATCHED_PER_TURN: u32 = 1024;
-
-/// How long the last `on_stop` hooks may take when the shard is told to quit.
-const QUIT_LIMIT_NS: u64 = 10 * NS_PER_S;
 
 /// Turns that a quitting shard waits for cancelled operations to come back.
 const DRAIN_TURNS_MAX: usize = 1_000;
@@ -86,34 +81,24 @@ pub(super) fn run(
     });
 }
 
-/// What was done about the end of the task runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OutOfTasks {
-    /// Nothing: there are some left, or nobody has looked.
-    No,
-    /// The users were asked to end, once: there may be many.
-    Asked,
-    /// They have ended, and the shard has said so.
-    Said,
-}
-
-struct Pump {
-    shard: Rc<Shard>,
-    classes: Vec<Rc<dyn Hatch>>,
+/// Drives the shard, turn by turn.
+pub(super) struct Pump {
+    pub(super) shard: Rc<Shard>,
+    pub(super) classes: Vec<Rc<dyn Hatch>>,
     inbox: Receiver<Command>,
     spent: Receiver<Delta>,
     /// Users that are to be hatched and were not yet.
-    to_hatch: Vec<(ClassIdx, u32)>,
+    pub(super) to_hatch: Vec<(ClassIdx, u32)>,
     /// Flushes that wait for the users before them to have begun.
-    to_flush: Vec<u64>,
+    pub(super) to_flush: Vec<u64>,
     /// When the next second of the calendar begins, in shard nanoseconds.
     next_pulse_ns: u64,
     /// The longest round since the last pulse.
     stall_max_ns: u64,
-    out_of_tasks: OutOfTasks,
+    pub(super) out_of_tasks: OutOfTasks,
     gathering: Gathering,
     /// Set when the shard was told to quit: the time by which it does.
-    quit_by_ns: Option<u64>,
+    pub(super) quit_by_ns: Option<u64>,
 }
 
 impl Pump {
@@ -190,7 +175,7 @@ impl Pump {
     /// How long the next turn may sleep, and what for.
     fn wait(&self, nothing_ran: bool, now_ns: u64) -> (Wait, Gather) {
         let ring = self.shard.ring();
-        if !nothing_ran || self.shard.common().spin || !self.to_hatch.is_empty() {
+        if !nothing_ran || self.shard.common().spin || self.is_due() {
             return (Wait::No, Gather::NONE);
         }
         let timer_ns = self.shard.timers.next_deadline_ns();
@@ -217,94 +202,6 @@ impl Pump {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::TestStart { n_tasks } => {
-                self.shard.set_tasks_left(n_tasks);
-                self.out_of_tasks = OutOfTasks::No;
-                let shard = self.shard.index();
-                self.shard.events().test_start.fire_with(|| TestStart { shard });
-            }
-            Command::TestStop => {
-                let shard = self.shard.index();
-                self.shard.events().test_stop.fire_with(|| TestStop { shard });
-            }
-            Command::Hatch { class, n_users } => self.to_hatch.push((class, n_users)),
-            Command::Stop { whom, how } => self.stop(whom, how),
-            Command::ResetStats { epoch } => self.shard.recorder().reset(epoch),
-            Command::Flush { token } => self.to_flush.push(token),
-            Command::Resolved(resolved) => self.shard.names.answer(resolved, self.shard.now_ns()),
-            Command::Quit => {
-                self.quit_by_ns = Some(self.shard.now_ns() + QUIT_LIMIT_NS);
-                self.stop(Whom::All, Stop::Kill);
-            }
-        }
-    }
-
-    fn stop(&mut self, whom: Whom, how: Stop) {
-        match whom {
-            Whom::All => self.to_hatch.clear(),
-            // Users that were not hatched yet are the last ones, and the first to go.
-            Whom::Last { class, n_users } => {
-                let mut left = n_users;
-                for (_, n) in self.to_hatch.iter_mut().rev().filter(|(of, _)| *of == class) {
-                    let n_dropped = left.min(*n);
-                    *n -= n_dropped;
-                    left -= n_dropped;
-                }
-                let whom = Whom::Last { class, n_users: left };
-                return self.shard.users_mut().stop(whom, how);
-            }
-            Whom::Asked => {}
-        }
-        self.shard.users_mut().stop(whom, how);
-    }
-
-    /// There is no task left to begin: who waits ends now, who works when its task is done.
-    fn end_out_of_tasks(&mut self) {
-        match self.out_of_tasks {
-            OutOfTasks::No => self.stop(Whom::All, Stop::Ask),
-            // There is nothing to do for those that were to come.
-            OutOfTasks::Asked => self.to_hatch.clear(),
-            OutOfTasks::Said => return,
-        }
-        self.out_of_tasks = OutOfTasks::Asked;
-        if self.shard.users_mut().is_empty() {
-            self.out_of_tasks = OutOfTasks::Said;
-            self.report();
-            self.shard.report(Report::TasksDone { shard: self.shard.index() });
-        }
-    }
-
-    fn hatch(&mut self) {
-        let mut left = HATCHED_PER_TURN;
-        while left > 0
-            && let Some((class, n_users)) = self.to_hatch.first_mut()
-        {
-            let n = left.min(*n_users);
-            for _ in 0..n {
-                self.classes[*class].hatch(&self.shard);
-            }
-            *n_users -= n;
-            left -= n;
-            if *n_users == 0 {
-                self.to_hatch.remove(0);
-            }
-        }
-    }
-
-    /// Says what there is to say to those who asked, once the users that were ordered before have
-    /// been polled: who is told of a user can find it there.
-    fn flush(&mut self) {
-        if self.to_flush.is_empty() || !self.to_hatch.is_empty() {
-            return;
-        }
-        self.report();
-        for token in self.to_flush.drain(..) {
-            self.shard.report(Report::Flushed { shard: self.shard.index(), token });
-        }
-    }
-
     /// Once a second: statistics, and a sign of life.
     fn pulse(&mut self, now_ns: u64) {
         self.next_pulse_ns = self.shard.clock().next_second_ns(now_ns);
@@ -312,7 +209,7 @@ impl Pump {
         self.report();
     }
 
-    fn report(&mut self) {
+    pub(super) fn report(&mut self) {
         self.hand_over();
         self.shard.report_counted();
         let stall_max = Duration::from_nanos(std::mem::take(&mut self.stall_max_ns));
@@ -340,11 +237,6 @@ impl Pump {
         for delta in deltas {
             self.shard.report(Report::Stats(Box::new(delta)));
         }
-    }
-
-    fn may_quit(&self, now_ns: u64) -> bool {
-        let Some(by_ns) = self.quit_by_ns else { return false };
-        self.shard.users_mut().is_empty() || now_ns >= by_ns
     }
 
     /// Lets the background tasks drop what they hold.

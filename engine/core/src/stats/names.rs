@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId(pub u32);
 
-/// Distinct entries one shard keeps. Names made from data (`/item/1`, `/item/2`, …) would fill the
+/// Distinct entries one shard keeps, and all of them together. Names made from data (`/item/1`, `/item/2`, …) would fill the
 /// memory otherwise; what comes later is counted under [`OVERFLOW_NAME`].
 pub(crate) const ENTRIES_MAX: usize = 20_000;
 

@@ -9,6 +9,7 @@ use super::{
     entry::EntryStats,
     failure::Failure,
     faults::{ErrorStats, ExceptionStats, Faults},
+    names::{ENTRIES_MAX, OVERFLOW_NAME},
 };
 use crate::clock::NS_PER_S;
 use std::collections::HashMap;
@@ -34,7 +35,15 @@ impl Snapshot {
     }
 
     /// Merges what a shard handed over and empties it for the shard to use again.
+    ///
+    /// All shards together may have as many names as one of them, 20,000; what comes later is
+    /// counted under `(other names)` here too. A hundred shards that name entries by what they
+    /// draw would have a hundred times as many otherwise.
     pub fn absorb(&mut self, delta: &mut Delta) {
+        self.absorb_up_to(delta, ENTRIES_MAX);
+    }
+
+    fn absorb_up_to(&mut self, delta: &mut Delta, entries_max: usize) {
         let names = self.names.entry(delta.shard).or_default();
         for (id, key) in delta.new_entries.drain(..) {
             debug_assert_eq!(id.0 as usize, names.len(), "numbers are announced in order");
@@ -46,7 +55,11 @@ impl Snapshot {
         }
         for entry in &mut delta.entries {
             if current {
-                let key = &names[entry.id.0 as usize];
+                let key = &mut names[entry.id.0 as usize];
+                if self.entries.len() >= entries_max && !self.entries.contains_key(key) {
+                    // Its errors follow it.
+                    key.name = OVERFLOW_NAME.into();
+                }
                 if !self.entries.contains_key(key) {
                     self.entries.insert(key.clone(), EntryStats::default());
                 }
@@ -226,6 +239,30 @@ mod tests {
         for name in ["/a", "/b"] {
             assert_eq!(snapshot.entry("GET", name).map(|entry| entry.total.n_requests), Some(1));
         }
+    }
+
+    #[test]
+    fn names_beyond_the_limit_of_all_shards_share_one_entry_and_their_errors_its_name() {
+        let mut snapshot = Snapshot::new(0);
+        let mut recorders = [Recorder::new(0), Recorder::new(1)];
+        for _ in 0..2 {
+            for (shard, recorder) in recorders.iter_mut().enumerate() {
+                for i in 0..3 {
+                    record(recorder, &format!("/{shard}/{i}"), 1_000, 1, shard == 1);
+                }
+                for mut delta in recorder.collect() {
+                    snapshot.absorb_up_to(&mut delta, 4);
+                }
+            }
+        }
+        let rows = snapshot.entries();
+        let rows: Vec<_> =
+            rows.iter().map(|(key, row)| (&*key.name, row.total.n_requests)).collect();
+        assert_eq!(rows, [(OVERFLOW_NAME, 4), ("/0/0", 2), ("/0/1", 2), ("/0/2", 2), ("/1/0", 2)]);
+        let errors = snapshot.errors();
+        let errors: Vec<_> = errors.iter().map(|(key, _, error)| (&*key.name, error.n)).collect();
+        assert_eq!(errors, [(OVERFLOW_NAME, 4), ("/1/0", 2)]);
+        assert!(snapshot.audit().balances());
     }
 
     proptest! {
