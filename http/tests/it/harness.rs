@@ -33,6 +33,9 @@ pub(crate) const LEAN: bool = !matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"i
 /// Whether servers and sessions speak HTTP/2, by prior knowledge.
 pub(crate) const HTTP2: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_http2");
 
+/// Where nobody listens. A port that was given out and returned would be the next test's.
+pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
+
 /// The options of a session on the path under test.
 pub(crate) fn options() -> SessionOptions {
     let http_version = match HTTP2 {

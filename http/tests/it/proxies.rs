@@ -1,14 +1,14 @@
 //! Requests through proxies.
 
 use crate::{
-    harness::{LEAN, Server, answer, on_shard, on_shard_of, read_head},
+    harness::{LEAN, NOBODY, Server, answer, on_shard, on_shard_of, read_head},
     tls,
 };
 use hatchery_core::shard::Common;
 use hatchery_http::{HttpError, HttpSession, Proxies, SessionOptions};
 use std::{
     io::{self, BufReader, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{Shutdown, TcpStream},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -250,10 +250,8 @@ fn proxies_that_refuse_are_one_clear_failure() {
 
 #[test]
 fn a_proxy_that_is_not_there_is_named_without_its_password() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
-    drop(listener);
-    check_refusal(&url, "ConnectionRefused: Connection refused (os error 111)");
+    let url = NOBODY;
+    check_refusal(url, "ConnectionRefused: Connection refused (os error 111)");
     let recorded = on_shard(move |shard| {
         let options = through(Proxies::all(&with_password(&url)).expect("a URL"));
         async move {

@@ -1,6 +1,6 @@
 //! Connections that the users of a core share.
 
-use crate::harness::{LEAN, Server, answer, on_shard, read_request};
+use crate::harness::{LEAN, NOBODY, Server, answer, on_shard, read_request};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hatchery_core::shard::Shard;
 use hatchery_http::{HttpError, HttpSession, PoolChoice, SessionOptions};
@@ -140,24 +140,18 @@ fn a_user_that_is_killed_while_it_waits_takes_nothing_with_it() {
 
 #[test]
 fn a_connection_that_cannot_be_made_leaves_its_place_to_the_next() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
-    drop(listener);
-    let recorded = on_shard(move |shard| {
-        let url = url.clone();
-        async move {
-            let n_failed = Rc::new(Cell::new(0));
-            for _ in 0..4 {
-                let (client, n_failed) = (user(&shard, &url, 1), Rc::clone(&n_failed));
-                shard.spawn(async move {
-                    let response = client.get("/").await;
-                    assert!(response.error().is_some_and(HttpError::is_connect));
-                    n_failed.set(n_failed.get() + 1);
-                });
-            }
-            while n_failed.get() < 4 {
-                shard.sleep(Duration::from_millis(1)).await;
-            }
+    let recorded = on_shard(move |shard| async move {
+        let n_failed = Rc::new(Cell::new(0));
+        for _ in 0..4 {
+            let (client, n_failed) = (user(&shard, NOBODY, 1), Rc::clone(&n_failed));
+            shard.spawn(async move {
+                let response = client.get("/").await;
+                assert!(response.error().is_some_and(HttpError::is_connect));
+                n_failed.set(n_failed.get() + 1);
+            });
+        }
+        while n_failed.get() < 4 {
+            shard.sleep(Duration::from_millis(1)).await;
         }
     });
     recorded.check(&["GET / 4/4"], &["ConnectionRefused: Connection refused (os error 111)"]);
