@@ -253,7 +253,7 @@ fn a_proxy_that_is_not_there_is_named_without_its_password() {
     let url = NOBODY;
     check_refusal(url, "ConnectionRefused: Connection refused (os error 111)");
     let recorded = on_shard(move |shard| {
-        let options = through(Proxies::all(&with_password(&url)).expect("a URL"));
+        let options = through(Proxies::all(&with_password(url)).expect("a URL"));
         async move {
             let client =
                 HttpSession::with_options(&shard, "http://shop.test", options).expect("a URL");
