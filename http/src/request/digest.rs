@@ -56,11 +56,13 @@ const ROUNDS_MAX: usize = 5;
 pub(super) async fn follow_with(
     session: &Inner,
     parts: &mut Parts,
-    credentials: Credentials,
+    credentials: Rc<Credentials>,
     (method, target): (Method, Rc<Target>),
     ticket: &Ticket,
 ) -> Result<Followed, HttpError> {
     let mut hop = Hop::first(method, target, parts, ticket.start_ns());
+    // No others are sent while nobody asks for these.
+    parts.digest = Some(Rc::clone(&credentials));
     parts.authorization = match &*session.challenge.borrow() {
         Some(known) if known.is_of(&hop.target) => {
             Some(known.answer(&credentials, &hop, parts, &cnonce(session))?)

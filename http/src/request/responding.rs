@@ -12,7 +12,7 @@ use crate::error::HttpError;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde::Serialize;
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 /// The modes of requests that a response answers: all but [`Upgrading`](crate::Upgrading).
 ///
@@ -128,7 +128,7 @@ impl<Mode: Responding> RequestBuilder<'_, Mode> {
     /// `auth` with `HTTPDigestAuth`.
     pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         let (user, password) = (user.into(), password.into());
-        self.parts().digest = Some(Credentials { user, password });
+        self.parts().digest = Some(Rc::new(Credentials { user, password }));
         self
     }
 
