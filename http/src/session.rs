@@ -159,8 +159,8 @@ impl HttpSession {
 
     /// Asks for a WebSocket, whatever HTTP the session speaks otherwise: with its cookies, headers
     /// and credentials, to a path or to a `ws://`, `wss://`, `http://` or `https://` URL. Awaited,
-    /// it is recorded as one sample of type `WS`, by its path unless it is given a name. Redirects
-    /// are not followed, challenges of Digest authentication not answered, and there is no body: see
+    /// it is recorded as one sample of type `WS`, by its path unless it is given a name. A challenge
+    /// of Digest authentication is answered; redirects are not followed, and there is no body: see
     /// [`Responding`](crate::Responding). Every proxy is passed through a tunnel, also without TLS.
     ///
     /// ```ignore
