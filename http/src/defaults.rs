@@ -2,9 +2,13 @@
 
 use crate::{
     error::HttpError,
-    request::{Credentials, Parts, PreparedRequest, Sign, Signer, urlencoded},
+    proxies::Proxies,
+    request::{
+        Credentials, OwnTerms, Parts, PreparedRequest, ProxyChoice, Sign, Signer, urlencoded,
+    },
     session::HttpSession,
     site::basic,
+    trust::{ClientCert, Verify},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde::Serialize;
@@ -17,6 +21,8 @@ pub(crate) struct Defaults {
     /// Pairs for every URL, encoded.
     params: Box<str>,
     auth: Option<Auth>,
+    /// How it connects, where that was not said when it was made.
+    terms: Option<Rc<OwnTerms>>,
 }
 
 /// Credentials that are not a header before there is a request.
@@ -110,6 +116,33 @@ impl HttpSession {
         });
     }
 
+    /// Sends requests from now on through these proxies, in the place of those of the session's
+    /// options, unless a request says otherwise; see
+    /// [`RequestBuilder::proxy`](crate::RequestBuilder::proxy). Locust's `client.proxies`.
+    pub fn set_proxies(&self, proxies: Proxies) {
+        self.set_terms(|terms| terms.proxy = Some(ProxyChoice::By(Rc::new(proxies))));
+    }
+
+    /// Whether servers' certificates are verified from now on, or by what, unless a request says
+    /// otherwise; see [`RequestBuilder::verify`](crate::RequestBuilder::verify). Locust's
+    /// `client.verify`. Where it is known beforehand,
+    /// [`SessionOptions::verify`](crate::SessionOptions::verify) costs less.
+    pub fn set_verify(&self, verify: impl Into<Verify>) {
+        self.set_terms(|terms| terms.verify = Some(verify.into()));
+    }
+
+    /// Shows this client certificate from now on, unless a request has another; see
+    /// [`RequestBuilder::cert`](crate::RequestBuilder::cert). Locust's `client.cert`. Where it is
+    /// known beforehand, [`SessionOptions::client_cert`](crate::SessionOptions::client_cert) costs
+    /// less.
+    pub fn set_cert(&self, cert: impl Into<ClientCert>) {
+        self.set_terms(|terms| terms.cert = Some(cert.into()));
+    }
+
+    fn set_terms(&self, set: impl FnOnce(&mut OwnTerms)) {
+        self.set_default(|defaults| set(Rc::make_mut(defaults.terms.get_or_insert_default())));
+    }
+
     fn set_default(&self, set: impl FnOnce(&mut Defaults)) {
         set(self.0.defaults.borrow_mut().get_or_insert_default());
     }
@@ -119,12 +152,15 @@ impl Defaults {
     /// Adds to a request what it does not say itself. Headers are added when they are written.
     #[cold]
     pub(crate) fn complete(&self, parts: Option<Box<Parts>>) -> Option<Box<Parts>> {
-        if self.params.is_empty() && self.auth.is_none() {
+        if self.params.is_empty() && self.auth.is_none() && self.terms.is_none() {
             return parts;
         }
         let mut parts = parts.unwrap_or_default();
         if !self.params.is_empty() {
             parts.query = merged(&self.params, &parts.query);
+        }
+        if let Some(terms) = &self.terms {
+            parts.terms = Some(OwnTerms::over(parts.terms.take(), terms));
         }
         match &self.auth {
             Some(auth) if !parts.has_credentials() => match auth {

@@ -44,5 +44,5 @@ pub(crate) use pooled::Spare;
 pub use prepared::PreparedRequest;
 pub use responding::Responding;
 pub(crate) use signer::{Sign, Signer};
-pub(crate) use terms::OwnTerms;
+pub(crate) use terms::{OwnTerms, ProxyChoice};
 pub(crate) use write::write_upgrade;

@@ -31,7 +31,7 @@ pub(crate) struct Parts {
     /// `name=value; name=value`.
     pub(crate) cookies: String,
     pub(crate) limits: Limits,
-    pub(crate) terms: Option<Box<OwnTerms>>,
+    pub(crate) terms: Option<Rc<OwnTerms>>,
     /// Unless set: for all methods but HEAD.
     pub(crate) allow_redirects: Option<bool>,
     /// For those who listen.
