@@ -98,8 +98,9 @@ impl HttpSession {
     }
 
     /// Has every request from now on signed by the program, unless a request has credentials of its
-    /// own; see [`RequestBuilder::auth`](crate::RequestBuilder::auth). Locust's `client.auth` with a
-    /// callable.
+    /// own; see [`RequestBuilder::auth`](crate::RequestBuilder::auth). `sign` lives as long as the
+    /// session, and the session as long as any clone of it that `sign` holds: for ever. Locust's
+    /// `client.auth` with a callable.
     pub fn set_auth(&self, sign: impl Fn(&PreparedRequest) -> HeaderMap + 'static) {
         self.set_auth_to(Some(Auth::Signed(Rc::new(sign))));
     }

@@ -67,7 +67,9 @@ impl HttpSession {
     /// sent as HTTP Basic authentication, to its own origin only.
     ///
     /// Paths are appended to it; between the two is one slash, so that a path needs none where the
-    /// base URL ends with one. What a path must not hold is encoded, as by python-requests.
+    /// base URL ends with one. What a path must not hold is encoded, and what is encoded without
+    /// need decoded (`%41`), as by python-requests; its dots are resolved even if they are written
+    /// `%2e`, as by browsers.
     ///
     /// # Errors
     /// When the URL is of no use.
