@@ -89,16 +89,16 @@ impl Drop for Nginx {
     }
 }
 
-/// A program of the virtual environment `target/httpbin`, or of the one that `HATCHERY_HTTPBIN`
-/// names. `None` if it is not installed there.
-fn of_python(name: &str) -> Option<String> {
+/// A program of a Python package, in the virtual environment `target/httpbin` or the one that
+/// `HATCHERY_HTTPBIN` names. `None` if it is not installed there.
+fn of_python(package: &str, name: &str) -> Option<String> {
     let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/httpbin");
     let folder = env::var_os("HATCHERY_HTTPBIN").map_or(usual, PathBuf::from);
     let path = folder.join("bin").join(name);
     if !path.exists() {
         let fix = "python3 -m venv target/httpbin; \
                    target/httpbin/bin/pip install httpbin gunicorn websockets";
-        missing(name, fix);
+        missing(package, fix);
         return None;
     }
     Some(path.display().to_string())
@@ -126,7 +126,7 @@ impl Httpbin {
     }
 
     fn start() -> Option<Httpbin> {
-        let gunicorn = of_python("gunicorn")?;
+        let gunicorn = of_python("httpbin", "gunicorn")?;
         let port = free_port();
         let bind = format!("127.0.0.1:{port}");
         let args = ["httpbin:app", "--bind", &bind, "--worker-class", "gthread"];
@@ -154,8 +154,8 @@ impl WebSockets {
     /// Starts one. `None` if it is not installed.
     pub fn start() -> Option<WebSockets> {
         // The package has a program of its name, which says that it is there.
-        of_python("websockets")?;
-        let python = of_python("python")?;
+        of_python("websockets", "websockets")?;
+        let python = of_python("websockets", "python")?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/conformance/echo.py");
         let port = free_port();
         let program = Program::start(&python, &[script, &port.to_string()]);

@@ -126,8 +126,9 @@ impl Parts {
 
 impl<Mode> RequestBuilder<'_, Mode> {
     /// HTTP Digest authentication: answers the server's challenge by sending the request again,
-    /// as part of the same sample; later requests of the session answer it at once. Locust's
-    /// `auth` with `HTTPDigestAuth`. Of all requests of a session:
+    /// as part of the same sample; later requests of the session answer it at once. Neither the
+    /// session's credentials nor a URL's are sent beside these. Locust's `auth` with
+    /// `HTTPDigestAuth`. Of all requests of a session:
     /// [`HttpSession::set_digest_auth`](crate::HttpSession::set_digest_auth).
     pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         let credentials = Credentials { user: user.into(), password: password.into() };
