@@ -1,4 +1,4 @@
-//! Real servers, none of them written here: nginx, and httpbin under gunicorn.
+//! Real servers, none of them written here: nginx, httpbin under gunicorn, and Python's websockets.
 
 use crate::programs::{Program, wait_until};
 use std::{
@@ -89,6 +89,21 @@ impl Drop for Nginx {
     }
 }
 
+/// A program of a Python package, in the virtual environment `target/httpbin` or the one that
+/// `HATCHERY_HTTPBIN` names. `None` if it is not installed there.
+fn of_python(package: &str, name: &str) -> Option<String> {
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/httpbin");
+    let folder = env::var_os("HATCHERY_HTTPBIN").map_or(usual, PathBuf::from);
+    let path = folder.join("bin").join(name);
+    if !path.exists() {
+        let fix = "python3 -m venv target/httpbin; \
+                   target/httpbin/bin/pip install httpbin gunicorn websockets";
+        missing(package, fix);
+        return None;
+    }
+    Some(path.display().to_string())
+}
+
 /// httpbin under gunicorn, with threads so that connections are kept.
 pub struct Httpbin {
     _program: Program,
@@ -100,9 +115,6 @@ static SHARED: Mutex<Weak<Httpbin>> = Mutex::new(Weak::new());
 
 impl Httpbin {
     /// The tests' own. `None` if it is not installed.
-    ///
-    /// It is looked for in the virtual environment `target/httpbin`, or where `HATCHERY_HTTPBIN`
-    /// says.
     pub fn shared() -> Option<Arc<Httpbin>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = shared.upgrade() {
@@ -114,24 +126,41 @@ impl Httpbin {
     }
 
     fn start() -> Option<Httpbin> {
-        let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/httpbin");
-        let folder = env::var_os("HATCHERY_HTTPBIN").map_or(usual, PathBuf::from);
-        let gunicorn = folder.join("bin/gunicorn");
-        if !gunicorn.exists() {
-            let fix = "python3 -m venv target/httpbin; \
-                       target/httpbin/bin/pip install httpbin gunicorn";
-            missing("httpbin", fix);
-            return None;
-        }
+        let gunicorn = of_python("httpbin", "gunicorn")?;
         let port = free_port();
         let bind = format!("127.0.0.1:{port}");
         let args = ["httpbin:app", "--bind", &bind, "--worker-class", "gthread"];
         let args = [&args[..], &["--threads", "16", "--keep-alive", "60"]].concat();
         let args = [&args[..], &["--graceful-timeout", "1", "--log-level", "critical"]].concat();
-        let program = Program::start(&gunicorn.display().to_string(), &args);
+        let program = Program::start(&gunicorn, &args);
         let httpbin = Httpbin { _program: program, port };
         wait_until("gunicorn listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         Some(httpbin)
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+/// An echo server of Python's `websockets`, which stands in the environment of httpbin.
+pub struct WebSockets {
+    _program: Program,
+    port: u16,
+}
+
+impl WebSockets {
+    /// Starts one. `None` if it is not installed.
+    pub fn start() -> Option<WebSockets> {
+        // The package has a program of its name, which says that it is there.
+        of_python("websockets", "websockets")?;
+        let python = of_python("websockets", "python")?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/conformance/echo.py");
+        let port = free_port();
+        let program = Program::start(&python, &[script, &port.to_string()]);
+        wait_until("websockets listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Some(WebSockets { _program: program, port })
     }
 
     /// The URL of a path.

@@ -43,6 +43,7 @@ pub use site::check_base_url;
 mod blocks;
 mod connection;
 mod cookies;
+mod defaults;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod lean;

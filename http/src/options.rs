@@ -56,6 +56,9 @@ pub struct SessionOptions {
     /// Whether HTTP/1.1 is spoken by hatchery itself (the default) or by hyper. Both behave alike;
     /// the first costs less.
     pub lean: bool,
+    /// Redirects that are followed in one request, 30 unless said otherwise; one more is a failure.
+    /// python-requests' `Session.max_redirects`.
+    pub redirects_max: u32,
     /// Bytes of a response's body that are held in memory; a larger one is a failure.
     pub body_bytes_max: u64,
     /// Whether bodies are thrown away as they come, for users that look at none: their lengths are
@@ -84,6 +87,9 @@ pub enum HttpVersion {
 /// endless body must not take the machine with them.
 const BODY_BYTES_MAX: u64 = 256 << 20;
 
+/// Redirects that are followed unless said otherwise. python-requests' `DEFAULT_REDIRECT_LIMIT`.
+const REDIRECTS_MAX: u32 = 30;
+
 impl Default for SessionOptions {
     fn default() -> SessionOptions {
         SessionOptions {
@@ -98,6 +104,7 @@ impl Default for SessionOptions {
             http_version: HttpVersion::default(),
             lean: true,
             resolve: vec![],
+            redirects_max: REDIRECTS_MAX,
             body_bytes_max: BODY_BYTES_MAX,
             discard_bodies: false,
         }

@@ -3,11 +3,12 @@
 use crate::{
     connection::{Http2Connections, Lease, Pool, Route, SessionTls},
     cookies::Cookies,
+    defaults::Defaults,
     error::HttpError,
     local::Local,
     options::SessionOptions,
     request::{Challenge, OwnTerms, Parts, RequestBuilder},
-    site::{Origin, Site, basic},
+    site::{Origin, Site},
     websocket::Upgrading,
 };
 use hatchery_core::{
@@ -15,7 +16,7 @@ use hatchery_core::{
     shard::{Shard, Ticket},
     user::Spawn,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue, Method};
 use std::{borrow::Cow, cell::RefCell, fmt, rc::Rc};
 
 /// A user's HTTP client: it keeps cookies and connections between requests, and records each
@@ -42,7 +43,8 @@ pub(crate) struct Inner {
     pub(crate) pool: Pool,
     /// `None` if HTTP/1.1 alone is spoken.
     pub(crate) http2: Option<Rc<Http2Connections>>,
-    headers: RefCell<Option<Box<HeaderMap>>>,
+    /// `None` if it gives its requests nothing.
+    pub(crate) defaults: RefCell<Option<Box<Defaults>>>,
     pub(crate) tls: SessionTls,
     is_quick: bool,
     /// What a server last wanted to have answered by Digest authentication.
@@ -66,7 +68,9 @@ impl HttpSession {
     /// sent as HTTP Basic authentication, to its own origin only.
     ///
     /// Paths are appended to it; between the two is one slash, so that a path needs none where the
-    /// base URL ends with one. What a path must not hold is encoded, as by python-requests.
+    /// base URL ends with one. What a path must not hold is encoded, and what is encoded without
+    /// need decoded (`%41`), as by python-requests; its dots are resolved even if they are written
+    /// `%2e`, as by browsers.
     ///
     /// # Errors
     /// When the URL is of no use.
@@ -118,7 +122,7 @@ impl HttpSession {
             options,
             local,
             cookies: Cookies::default(),
-            headers: RefCell::default(),
+            defaults: RefCell::default(),
             tls: SessionTls::default(),
             is_quick,
             challenge: RefCell::default(),
@@ -165,8 +169,8 @@ impl HttpSession {
 
     /// Asks for a WebSocket, whatever HTTP the session speaks otherwise: with its cookies, headers
     /// and credentials, to a path or to a `ws://`, `wss://`, `http://` or `https://` URL. Awaited,
-    /// it is recorded as one sample of type `WS`, by its path unless it is given a name. Redirects
-    /// are not followed, challenges of Digest authentication not answered, and there is no body: see
+    /// it is recorded as one sample of type `WS`, by its path unless it is given a name. A challenge
+    /// of Digest authentication is answered; redirects are not followed, and there is no body: see
     /// [`Responding`](crate::Responding). Every proxy is passed through a tunnel, also without TLS.
     ///
     /// ```ignore
@@ -210,38 +214,6 @@ impl HttpSession {
     /// Gives requests nothing more to carry along but what each is given itself.
     pub fn clear_context(&self) {
         self.0.context.take();
-    }
-
-    /// Sends a header with every request from now on, unless a request sets its own.
-    ///
-    /// # Errors
-    /// When name or value have characters that a header must not have.
-    pub fn set_header<N, V>(&self, name: N, value: V) -> Result<(), HttpError>
-    where
-        N: TryInto<HeaderName, Error: fmt::Display>,
-        V: TryInto<HeaderValue, Error: fmt::Display>,
-    {
-        let name =
-            name.try_into().map_err(|error| HttpError::invalid_part("header name", error))?;
-        let value =
-            value.try_into().map_err(|error| HttpError::invalid_part(name.as_str(), error))?;
-        self.0.headers.borrow_mut().get_or_insert_default().insert(name, value);
-        Ok(())
-    }
-
-    /// Sends these credentials with every request from now on, by HTTP Basic authentication, unless
-    /// a request has its own; redirects do not take them to other hosts. `remove_header` with
-    /// `authorization` ends it. Locust's `client.auth`.
-    pub fn set_basic_auth(&self, user: &str, password: &str) {
-        let mut headers = self.0.headers.borrow_mut();
-        headers.get_or_insert_default().insert(AUTHORIZATION, basic(user, password));
-    }
-
-    /// Sends no such header any more.
-    pub fn remove_header(&self, name: &str) {
-        if let Some(headers) = &mut *self.0.headers.borrow_mut() {
-            headers.remove(name);
-        }
     }
 
     /// The value of the session's first cookie of this name.
@@ -367,14 +339,23 @@ impl Inner {
     /// Whether the session has headers of its own.
     #[inline]
     pub(crate) fn has_headers(&self) -> bool {
-        self.headers.borrow().is_some()
+        self.defaults.borrow().as_ref().is_some_and(|defaults| !defaults.headers.is_empty())
     }
 
     /// Calls `each` with the session's own headers.
     #[inline]
     pub(crate) fn for_headers(&self, mut each: impl FnMut(&HeaderName, &HeaderValue)) {
-        if let Some(headers) = &*self.headers.borrow() {
-            headers.iter().for_each(|(name, value)| each(name, value));
+        if let Some(defaults) = &*self.defaults.borrow() {
+            defaults.headers.iter().for_each(|(name, value)| each(name, value));
+        }
+    }
+
+    /// The parts of a request with what the session adds to them.
+    #[inline]
+    pub(crate) fn complete(&self, parts: Option<Box<Parts>>) -> Option<Box<Parts>> {
+        match &*self.defaults.borrow() {
+            None => parts,
+            Some(defaults) => defaults.complete(parts),
         }
     }
 }

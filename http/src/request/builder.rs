@@ -56,6 +56,7 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
 
     pub(super) fn detach(self) -> Detached {
         let RequestBuilder { session, method, path, name, parts, .. } = self;
+        let parts = session.0.complete(parts);
         Detached { session: Rc::clone(&session.0), method, path, name, parts }
     }
 
@@ -226,7 +227,7 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
 
 /// Pairs as a query or a form has them, as Python writes them: what browsers do otherwise with two
 /// characters would give an entry another name than Locust's.
-pub(super) fn urlencoded(
+pub(crate) fn urlencoded(
     pairs: &(impl Serialize + ?Sized),
 ) -> Result<String, serde_urlencoded::ser::Error> {
     let text = serde_urlencoded::to_string(pairs)?;

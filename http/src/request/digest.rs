@@ -1,6 +1,7 @@
 //! HTTP Digest authentication (RFC 7616): answering a server's challenge.
 
 use super::{
+    builder::RequestBuilder,
     challenge::{Parameters, challenges},
     follow::{Followed, Hop, follow},
     parts::Parts,
@@ -56,17 +57,13 @@ const ROUNDS_MAX: usize = 5;
 pub(super) async fn follow_with(
     session: &Inner,
     parts: &mut Parts,
-    credentials: Credentials,
+    credentials: Rc<Credentials>,
     (method, target): (Method, Rc<Target>),
     ticket: &Ticket,
 ) -> Result<Followed, HttpError> {
     let mut hop = Hop::first(method, target, parts, ticket.start_ns());
-    parts.authorization = match &*session.challenge.borrow() {
-        Some(known) if known.is_of(&hop.target) => {
-            Some(known.answer(&credentials, &hop, parts, &cnonce(session))?)
-        }
-        _ => None,
-    };
+    parts.digest = Some(credentials);
+    parts.answer_known(session, &hop)?;
     let mut answered: Option<Rc<Target>> = None;
     let mut followed = follow(session, parts, hop.clone(), ticket, None).await?;
     for _ in 0..ROUNDS_MAX {
@@ -79,23 +76,65 @@ pub(super) async fn follow_with(
         if is_refused || !Rc::ptr_eq(&at.origin, &hop.target.origin) {
             break;
         }
-        let Some(challenge) = Challenge::find(followed.response.headers(), &at.origin) else {
-            break;
-        };
         hop.method = followed.response.request_method().clone();
         hop.is_bare |= followed.response.history().iter().any(takes_body);
         hop.body = hop.body.filter(|_| !hop.is_bare);
         hop.start_ns = followed.end_ns;
         hop.target = Rc::clone(&at);
-        parts.authorization =
-            Some(challenge.answer(&credentials, &hop, parts, &cnonce(session))?);
-        *session.challenge.borrow_mut() = Some(Box::new(challenge));
+        if !parts.answer(session, followed.response.headers(), &hop)? {
+            break;
+        }
         answered = Some(at);
         let mut next = follow(session, parts, hop.clone(), ticket, None).await?;
         next.response.put_before(followed.response);
         followed = next;
     }
     Ok(followed)
+}
+
+impl Parts {
+    /// Answers a challenge that the session knows the server to make. No other credentials are sent
+    /// beside those for Digest, even while nobody asks for them.
+    pub(crate) fn answer_known(&mut self, session: &Inner, hop: &Hop) -> Result<(), HttpError> {
+        let Some(credentials) = &self.digest else { return Ok(()) };
+        self.authorization = match &*session.challenge.borrow() {
+            Some(known) if known.is_of(&hop.target) => {
+                Some(known.answer(credentials, hop, self, &cnonce(session))?)
+            }
+            _ => None,
+        };
+        Ok(())
+    }
+
+    /// Answers the challenge of a refusal, and has the session know it; tells whether there is one
+    /// that can be answered.
+    pub(crate) fn answer(
+        &mut self,
+        session: &Inner,
+        refusal: &HeaderMap,
+        hop: &Hop,
+    ) -> Result<bool, HttpError> {
+        let Some(credentials) = &self.digest else { return Ok(false) };
+        let Some(challenge) = Challenge::find(refusal, &hop.target.origin) else {
+            return Ok(false);
+        };
+        self.authorization = Some(challenge.answer(credentials, hop, self, &cnonce(session))?);
+        *session.challenge.borrow_mut() = Some(Box::new(challenge));
+        Ok(true)
+    }
+}
+
+impl<Mode> RequestBuilder<'_, Mode> {
+    /// HTTP Digest authentication: answers the server's challenge by sending the request again,
+    /// as part of the same sample; later requests of the session answer it at once. Neither the
+    /// session's credentials nor a URL's are sent beside these. Locust's `auth` with
+    /// `HTTPDigestAuth`. Of all requests of a session:
+    /// [`HttpSession::set_digest_auth`](crate::HttpSession::set_digest_auth).
+    pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        let credentials = Credentials { user: user.into(), password: password.into() };
+        self.parts().digest = Some(Rc::new(credentials));
+        self
+    }
 }
 
 fn cnonce(session: &Inner) -> String {

@@ -269,6 +269,11 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) 
         headers.remove(COOKIE);
     } else if let Some(authorization) = &parts.authorization {
         headers.insert(AUTHORIZATION, authorization.clone());
+    } else if parts.digest.is_some() || parts.signer.is_some() {
+        // They take the place of a URL's and the session's, as in python-requests.
+        if parts.digest.is_some() && !parts.headers.contains_key(AUTHORIZATION) {
+            headers.remove(AUTHORIZATION);
+        }
     } else if let Some(authorization) = &hop.target.authorization {
         headers.insert(AUTHORIZATION, authorization.clone());
     } else if let Some((origin, authorization)) = session.site.authorization()

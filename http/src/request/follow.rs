@@ -20,9 +20,6 @@ use http::{Method, header::LOCATION};
 use std::rc::Rc;
 use url::Url;
 
-/// Redirects that are followed in one request. python-requests' `DEFAULT_REDIRECT_LIMIT`.
-const REDIRECTS_MAX: usize = 30;
-
 /// One step of a request: the first, or where a redirect leads.
 #[derive(Clone, Debug)]
 pub(crate) struct Hop {
@@ -115,8 +112,9 @@ pub(super) async fn follow(
             response.set_history(history);
             return Ok(Followed { response, end_ns, open: None });
         };
-        if history.len() >= REDIRECTS_MAX {
-            return Err(HttpError::too_many_redirects(REDIRECTS_MAX));
+        let limit = session.options.redirects_max as usize;
+        if history.len() >= limit {
+            return Err(HttpError::too_many_redirects(limit));
         }
         history.push(response);
         hop = Hop { start_ns: end_ns, ..next };

@@ -27,12 +27,13 @@ pub(crate) use body::ReqBody;
 pub use body_stream::BodyStream;
 pub(crate) use body_stream::Upload;
 pub use builder::RequestBuilder;
+pub(crate) use builder::urlencoded;
 #[cfg(any(test, fuzzing))]
 pub(crate) use challenge::challenges;
 pub(crate) use deadline::Deadline;
-pub(crate) use digest::Challenge;
 #[cfg(any(test, fuzzing))]
 pub(crate) use digest::answer_to as digest_answer;
+pub(crate) use digest::{Challenge, Credentials};
 pub(crate) use follow::{Hop, is_redirect};
 pub(crate) use label::Label;
 pub use mode::{Catching, Plain, Rest, Sending, Streaming};
@@ -43,5 +44,6 @@ pub(crate) use perform::{Finished, Sent};
 pub(crate) use pooled::Spare;
 pub use prepared::PreparedRequest;
 pub use responding::Responding;
-pub(crate) use terms::OwnTerms;
+pub(crate) use signer::{Sign, Signer};
+pub(crate) use terms::{OwnTerms, ProxyChoice};
 pub(crate) use write::write_upgrade;

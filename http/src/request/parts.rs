@@ -7,8 +7,8 @@ use super::{
 use crate::error::HttpError;
 use bytes::Bytes;
 use hatchery_core::events::RequestContext;
-use http::{HeaderMap, HeaderValue};
-use std::cell::RefCell;
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use std::{cell::RefCell, rc::Rc};
 
 /// The rarer parts of a request.
 #[derive(Debug, Default)]
@@ -27,11 +27,11 @@ pub(crate) struct Parts {
     /// For credentials of the program's own.
     pub(crate) signer: Option<Box<Signer>>,
     /// For servers that ask for Digest authentication.
-    pub(crate) digest: Option<Credentials>,
+    pub(crate) digest: Option<Rc<Credentials>>,
     /// `name=value; name=value`.
     pub(crate) cookies: String,
     pub(crate) limits: Limits,
-    pub(crate) terms: Option<Box<OwnTerms>>,
+    pub(crate) terms: Option<Rc<OwnTerms>>,
     /// Unless set: for all methods but HEAD.
     pub(crate) allow_redirects: Option<bool>,
     /// For those who listen.
@@ -50,6 +50,14 @@ impl Parts {
         self.body = Some(body);
         self.stream = None;
         self.content_type = content_type;
+    }
+
+    /// Whether it says itself who asks.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.authorization.is_some()
+            || self.digest.is_some()
+            || self.signer.is_some()
+            || self.headers.contains_key(AUTHORIZATION)
     }
 
     /// Keeps what is sent, if the user wants to see it.

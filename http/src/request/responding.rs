@@ -1,10 +1,9 @@
 //! What only a request can be given that a response answers. The upgrade to a WebSocket has no body,
-//! follows no redirect, answers no challenge, and leaves no response to ask for what was sent.
+//! follows no redirect, and leaves no response to ask for what was sent.
 
 use super::{
     body_stream::BodyStream,
     builder::{RequestBuilder, urlencoded},
-    digest::Credentials,
     mode::{Catching, Plain, Rest, Streaming},
     multipart::{Encoded, Multipart},
 };
@@ -120,15 +119,6 @@ impl<Mode: Responding> RequestBuilder<'_, Mode> {
         parts.body = None;
         parts.content_type = None;
         parts.stream = Some(body);
-        self
-    }
-
-    /// HTTP Digest authentication: answers the server's challenge by sending the request again,
-    /// as part of the same sample; later requests of the session answer it at once. Locust's
-    /// `auth` with `HTTPDigestAuth`.
-    pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        let (user, password) = (user.into(), password.into());
-        self.parts().digest = Some(Credentials { user, password });
         self
     }
 

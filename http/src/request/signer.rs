@@ -3,18 +3,26 @@
 use super::{exchange::Way, follow::Hop, parts::Parts, prepared::PreparedRequest};
 use crate::session::Inner;
 use http::HeaderMap;
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, rc::Rc};
+
+/// Makes headers of a request that is about to be sent.
+pub(crate) type Sign = dyn Fn(&PreparedRequest) -> HeaderMap;
 
 /// What signs a request, and the headers that it made for the hop under way: a hop that is sent
 /// again on another connection is not signed again.
 pub(crate) struct Signer {
-    sign: Box<dyn Fn(&PreparedRequest) -> HeaderMap>,
+    sign: Rc<Sign>,
     signed: RefCell<HeaderMap>,
 }
 
 impl Signer {
     pub(super) fn new(sign: impl Fn(&PreparedRequest) -> HeaderMap + 'static) -> Signer {
-        Signer { sign: Box::new(sign), signed: RefCell::default() }
+        Signer::of(Rc::new(sign))
+    }
+
+    /// One that signs as others of its session do.
+    pub(crate) fn of(sign: Rc<Sign>) -> Signer {
+        Signer { sign, signed: RefCell::default() }
     }
 
     /// Signs a hop, unless it leads where credentials must not go.

@@ -4,6 +4,7 @@ use super::builder::RequestBuilder;
 use crate::{
     connection::Terms,
     error::HttpError,
+    proxies::Proxies,
     session::Inner,
     site::{Origin, Proxy},
     trust::{ClientCert, Trust, Verify},
@@ -11,23 +12,35 @@ use crate::{
 use std::rc::Rc;
 
 /// What a request chooses itself; the rest is the session's choice.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OwnTerms {
-    proxy: Option<ProxyChoice>,
-    verify: Option<Verify>,
-    cert: Option<ClientCert>,
+    pub(crate) proxy: Option<ProxyChoice>,
+    pub(crate) verify: Option<Verify>,
+    pub(crate) cert: Option<ClientCert>,
 }
 
 /// What a request says of proxies.
-#[derive(Debug)]
-enum ProxyChoice {
+#[derive(Clone, Debug)]
+pub(crate) enum ProxyChoice {
     /// None.
     Direct,
     /// The one of this URL.
     Through(Box<str>),
+    /// Those that these say.
+    By(Rc<Proxies>),
 }
 
 impl OwnTerms {
+    /// These terms, and where they say nothing those of `defaults`.
+    pub(crate) fn over(own: Option<Rc<OwnTerms>>, defaults: &Rc<OwnTerms>) -> Rc<OwnTerms> {
+        let Some(mut own) = own else { return Rc::clone(defaults) };
+        let OwnTerms { proxy, verify, cert } = Rc::make_mut(&mut own);
+        *proxy = proxy.take().or_else(|| defaults.proxy.clone());
+        *verify = verify.take().or_else(|| defaults.verify.clone());
+        *cert = cert.take().or_else(|| defaults.cert.clone());
+        own
+    }
+
     /// What comes of the request's choice and the session's.
     #[cold]
     pub(crate) fn settle(
@@ -40,6 +53,7 @@ impl OwnTerms {
             _ if origin.is_unix() => None,
             Some(ProxyChoice::Direct) => None,
             Some(ProxyChoice::Through(url)) => Some(&**url),
+            Some(ProxyChoice::By(proxies)) => proxies.select(origin),
             None => options.proxies.select(origin),
         };
         // Without TLS there is nobody to trust, and so no difference.
@@ -58,7 +72,7 @@ impl OwnTerms {
 /// shared pools: none serves a request that wants another.
 impl<Mode> RequestBuilder<'_, Mode> {
     fn terms(&mut self) -> &mut OwnTerms {
-        self.parts().terms.get_or_insert_default()
+        Rc::make_mut(self.parts().terms.get_or_insert_default())
     }
 
     /// Sends it through this HTTP proxy, whatever the session's options say, its redirects too; see

@@ -28,9 +28,9 @@ impl<'a> Chunks<'a> {
         self.response.next_chunk(self.n_max).await
     }
 
-    /// python-requests' `decode_unicode=True`: the pieces as text, by the charset that the server
-    /// names, else as UTF-8; what cannot be
-    /// read becomes `U+FFFD`. A character is never cut: its bytes wait for the rest.
+    /// python-requests' `decode_unicode=True`: the pieces as text, in the encoding that the headers
+    /// say (see [`Response::encoding`]), else in UTF-8, which server-sent events always have; what
+    /// cannot be read becomes `U+FFFD`. A character is never cut: its bytes wait for the rest.
     pub fn decode_unicode(self) -> TextChunks<'a> {
         TextChunks(self)
     }

@@ -228,9 +228,11 @@ impl Response {
         mem::replace(&mut self.body, Content::EMPTY).into_bytes()
     }
 
-    /// The body as text: by [`Response::set_encoding`] or the charset that the server names; else
-    /// as UTF-8 if it is that; else as [`Response::apparent_encoding`] guesses. What cannot be read
-    /// becomes `U+FFFD`. python-requests' `text`.
+    /// The body as text: in the encoding of [`Response::encoding`], or, if there is none, in the
+    /// [`Response::apparent_encoding`]. So a `text/html` that names no charset is read as
+    /// ISO-8859-1, be it UTF-8 or not; [`Response::set_encoding`] reads it otherwise. An encoding of
+    /// an unknown name is taken for UTF-8, and what cannot be read becomes `U+FFFD`. python-requests'
+    /// `text`.
     pub fn text(&self) -> Cow<'_, str> {
         match self.own_encoding() {
             Some(encoding) => encoding.decode(self.content()).0,
@@ -247,10 +249,13 @@ impl Response {
             .ok_or_else(|| HttpError::invalid_part(encoding, "no such encoding"))
     }
 
-    /// The encoding that was set, or the charset that the server names, as it spells it.
-    /// python-requests' `encoding`, which [`Response::set_encoding`] sets.
+    /// The encoding that was set, or what the headers say: the charset of `Content-Type`, as the
+    /// server spells it; without one `ISO-8859-1` for `text/…`, and `utf-8` for
+    /// `application/json`; `None` for anything else. python-requests' `encoding`, which
+    /// [`Response::set_encoding`] sets. Names mean what they mean on the web, where ISO-8859-1 is
+    /// windows-1252: the two differ in control characters that no text has.
     pub fn encoding(&self) -> Option<&str> {
-        self.own_encoding().map(Encoding::name).or_else(|| text::charset(&self.headers))
+        self.own_encoding().map(Encoding::name).or_else(|| text::encoding(&self.headers))
     }
 
     /// Reads [`Response::text`] in this encoding from now on, by its label on the web.

@@ -5,24 +5,38 @@ use encoding_rs::{Decoder, Encoding, UTF_8};
 use http::{HeaderMap, header::CONTENT_TYPE};
 use std::{borrow::Cow, fmt};
 
-/// The charset that the content type names.
-pub(super) fn charset(headers: &HeaderMap) -> Option<&str> {
+/// The encoding that the head says: the charset that the content type names, ISO-8859-1 for a text
+/// that names none, UTF-8 for JSON. To the letter python-requests' `get_encoding_from_headers`.
+pub(super) fn encoding(headers: &HeaderMap) -> Option<&str> {
     let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let parameters = content_type.split(';').skip(1);
-    parameters.filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
-        let is_charset = name.trim().eq_ignore_ascii_case("charset");
-        is_charset.then(|| value.trim().trim_matches(['"', '\'']))
-    })
+    let mut parts = content_type.split(';');
+    let media_type = parts.next()?;
+    let mut parameters = parts.filter_map(|parameter| parameter.split_once('='));
+    let is_charset = |(name, _): &(&str, &str)| trimmed(name).eq_ignore_ascii_case("charset");
+    match parameters.rfind(is_charset) {
+        Some((_, label)) => Some(trimmed(label)),
+        None if media_type.contains("text") => Some("ISO-8859-1"),
+        None if media_type.contains("application/json") => Some("utf-8"),
+        None => None,
+    }
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(['"', '\'', ' '])
+}
+
+/// The encoding of a label; UTF-8 if there is none of that name, as in python-requests.
+fn known(label: &str) -> &'static Encoding {
+    Encoding::for_label(label.as_bytes()).unwrap_or(UTF_8)
 }
 
 pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Cow<'a, str> {
-    let named = charset(headers).and_then(|label| Encoding::for_label(label.as_bytes()));
-    if let Some(encoding) = named {
-        return encoding.decode(body).0;
-    }
-    match std::str::from_utf8(body) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => guess(body).decode(body).0,
+    match encoding(headers) {
+        Some(label) => known(label).decode(body).0,
+        None => match std::str::from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => guess(body).decode(body).0,
+        },
     }
 }
 
@@ -47,9 +61,13 @@ pub(crate) struct TextDecoder {
 }
 
 impl TextDecoder {
-    /// By the charset that the head names, else as UTF-8.
+    /// By what the head says, else as UTF-8. Server-sent events are nothing else (HTML, section
+    /// 9.2.4), whatever is said of texts.
     pub(crate) fn of(headers: &HeaderMap) -> TextDecoder {
-        let named = charset(headers).and_then(|label| Encoding::for_label(label.as_bytes()));
+        let is_events = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        let named = encoding(headers).filter(|_| !is_events).map(known);
         TextDecoder { decoder: named.unwrap_or(UTF_8).new_decoder(), has_ended: false }
     }
 
@@ -79,19 +97,61 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
+    fn of(content_type: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))])
+    }
+
+    /// Printed by python-requests 2.34.
+    #[test]
+    fn the_head_says_the_encoding_as_python_requests_reads_it() {
+        for (content_type, expected) in [
+            ("text/html", Some("ISO-8859-1")),
+            ("text/event-stream", Some("ISO-8859-1")),
+            ("application/x-text", Some("ISO-8859-1")),
+            ("text/html; charset", Some("ISO-8859-1")),
+            ("application/json", Some("utf-8")),
+            ("text/plain; charset=", Some("")),
+            ("application/json; charset=latin1", Some("latin1")),
+            ("application/json; charset=\"utf-8\" ", Some("utf-8")),
+            ("text/html; charset='x'", Some("x")),
+            ("text/html;CHARSET=Foo", Some("Foo")),
+            ("text/html; charset=utf-8;charset=latin1", Some("latin1")),
+            ("TEXT/HTML", None),
+            ("application/xml", None),
+            ("application/vnd.x+json", None),
+            ("a/b; x=\"text\"", None),
+            ("image/png", None),
+            ("", None),
+        ] {
+            assert_eq!(encoding(&of(content_type)), expected, "{content_type}");
+        }
+        assert_eq!(encoding(&HeaderMap::new()), None);
+    }
+
     #[track_caller]
     fn check(content_type: &'static str, body: &[u8], expected: &str) {
-        let value = HeaderValue::from_static(content_type);
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, value)]);
-        assert_eq!(text(&headers, body), expected);
+        assert_eq!(text(&of(content_type), body), expected);
     }
 
     #[test]
-    fn the_named_charset_comes_first_then_utf_8_then_a_guess() {
+    fn the_head_comes_first_then_utf_8_then_a_guess() {
         check("text/html; charset=\"ISO-8859-1\"", b"caf\xe9", "café");
         check("text/plain; a=b; Charset=Shift_JIS", b"\x83\x65\x83\x58\x83\x67", "テスト");
-        check("text/html", "café".as_bytes(), "café");
-        check("text/html", b"un caf\xe9 s'il vous pla\xeet", "un café s'il vous plaît");
-        check("text/html; charset=unheard-of", b"ok", "ok");
+        check("text/html", "café".as_bytes(), "cafÃ©");
+        check("text/html; charset=utf-8", "café".as_bytes(), "café");
+        check("application/json", "\"café\"".as_bytes(), "\"café\"");
+        check("application/xml", "café".as_bytes(), "café");
+        check("application/xml", b"un caf\xe9 s'il vous pla\xeet", "un café s'il vous plaît");
+        check("text/html; charset=unheard-of", "café \u{fffd}".as_bytes(), "café \u{fffd}");
+    }
+
+    #[test]
+    fn server_sent_events_are_utf_8_and_other_texts_what_their_heads_say() {
+        for (content_type, expected) in
+            [("text/event-stream", "é"), ("text/plain", "Ã©"), ("image/png", "é")]
+        {
+            let mut decoder = TextDecoder::of(&of(content_type));
+            assert_eq!(decoder.decode(Some("é".as_bytes())), expected, "{content_type}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     origin::{Origin, UNIX},
-    quote::{quoted, quoted_url},
+    quote::{part, quoted, quoted_url},
     target::{Target, is_plain},
     turns::Turns,
 };
@@ -166,14 +166,15 @@ impl Target {
 
 fn with_query(path: &str, query: &str) -> String {
     let (path, fragment) = path.split_once('#').map_or((path, None), |(p, f)| (p, Some(f)));
-    let joint = match path.split_once('?') {
-        None => "?",
-        Some((_, "")) => "",
-        Some(_) => "&",
+    let whole = match path.split_once('?') {
+        None => format!("{path}?{query}"),
+        Some((_, "")) => format!("{path}{query}"),
+        // Encoded by itself: what it has too much of says nothing of the other.
+        Some((path, own)) => format!("{path}?{}&{query}", part(own)),
     };
     match fragment {
-        Some(fragment) => format!("{path}{joint}{query}#{fragment}"),
-        None => format!("{path}{joint}{query}"),
+        Some(fragment) => format!("{whole}#{fragment}"),
+        None => whole,
     }
 }
 

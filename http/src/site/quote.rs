@@ -48,12 +48,48 @@ pub(super) fn is_percent_encoded(bytes: &[u8]) -> bool {
     })
 }
 
-fn part(text: &str) -> Cow<'_, str> {
+/// Whether each `%` begins an encoded byte that is written as it is sent: with capital digits, and
+/// not encoded without need.
+pub(super) fn is_tidy(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'%').all(|(at, _)| {
+        let digit = |at: usize| match bytes.get(at)? {
+            digit @ b'0'..=b'9' => Some(digit - b'0'),
+            digit @ b'A'..=b'F' => Some(digit - b'A' + 10),
+            _ => None,
+        };
+        let byte = digit(at + 1).zip(digit(at + 2)).map(|(high, low)| high << 4 | low);
+        byte.is_some_and(|byte| !is_unreserved(byte))
+    })
+}
+
+/// What is nowhere encoded (RFC 3986, section 2.3).
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// A path or a query.
+pub(super) fn part(text: &str) -> Cow<'_, str> {
     match is_percent_encoded(text.as_bytes()) {
-        true => utf8_percent_encode(text, ENCODED).into(),
+        true if is_tidy(text.as_bytes()) => utf8_percent_encode(text, ENCODED).into(),
+        true => utf8_percent_encode(&tidied(text), ENCODED).to_string().into(),
         // Then none of them begins an encoded byte.
         false => utf8_percent_encode(&text.replace('%', "%25"), ENCODED).to_string().into(),
     }
+}
+
+/// A text of which each `%` begins an encoded byte, tidied.
+fn tidied(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut tidied = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at(2);
+        match u8::from_str_radix(digits, 16) {
+            Ok(byte) if is_unreserved(byte) => tidied.push(char::from(byte)),
+            _ => tidied.extend(["%", &digits.to_ascii_uppercase()]),
+        }
+        tidied.push_str(rest);
+    }
+    tidied
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -77,7 +113,8 @@ mod tests {
             ("http://h?x=1 ", "http://h?x=1%20"),
             ("http://h", "http://h"),
             ("?é", "?%C3%A9"),
-            ("/%41%?%41", "/%2541%25?%41"),
+            ("/%41%?%41", "/%2541%25?A"),
+            ("http://h%41/%61%2f%7E", "http://h%41/a%2F~"),
             ("", ""),
         ] {
             assert_eq!(quoted_url(text), expected, "{text:?}");

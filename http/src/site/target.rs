@@ -1,6 +1,6 @@
 //! The target of a request: an origin and a path, ready to be sent.
 
-use super::{origin::Origin, quote::is_percent_encoded};
+use super::{origin::Origin, quote::is_tidy};
 use crate::error::HttpError;
 use bytes::Bytes;
 use http::{HeaderValue, Uri, uri::PathAndQuery};
@@ -73,8 +73,8 @@ impl Target {
     }
 }
 
-/// Whether a path can be sent as it is written: nothing to encode, no fragment to cut, no dots to
-/// resolve (which may be written `%2e`), no query that is empty. Most are; the others go through the
+/// Whether a path can be sent as it is written: nothing to encode or to decode, no fragment to cut,
+/// no dots to resolve, no query that is empty. Most are; the others go through the
 /// URL parser.
 pub(super) fn is_plain(path: &str) -> bool {
     let bytes = path.as_bytes();
@@ -82,8 +82,8 @@ pub(super) fn is_plain(path: &str) -> bool {
     bytes.first() == Some(&b'/')
         && bytes.last() != Some(&b'?')
         && bytes.iter().all(plain)
-        && (!bytes.contains(&b'%') || is_percent_encoded(bytes))
-        && !bytes.windows(2).any(|pair| pair == b"/." || pair == b"//" || pair == b"/%")
+        && (!bytes.contains(&b'%') || is_tidy(bytes))
+        && !bytes.windows(2).any(|pair| pair == b"/." || pair == b"//")
 }
 
 #[cfg(test)]
@@ -92,12 +92,12 @@ mod tests {
 
     #[test]
     fn only_paths_that_need_no_parser_are_plain() {
-        for path in ["/", "/a/b?c=d&e=%20", "/item/12;v=1", "/a.b"] {
+        for path in ["/", "/a/b?c=d&e=%20", "/item/12;v=1", "/a.b", "/%C3%A9"] {
             assert!(is_plain(path), "{path}");
         }
         for path in [
             "", "a", "/a b", "/ä", "/a#b", "/a/../b", "/./a", "//host/a", "/a\"", "/a\n", "/%2e/a",
-            "/100%", "/%4", "/a?",
+            "/100%", "/%4", "/a?", "/%c3%a9", "/a%7E", "/%",
         ] {
             assert!(!is_plain(path), "{path}");
         }

@@ -77,7 +77,7 @@ async fn connect(
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).expect("it is Base64"));
-    let shaken = shake_hands(session, &parts, &label, &key, &ticket).await;
+    let shaken = shake_hands(session, &mut parts, &label, &key, &ticket).await;
     let response_time_ns = ticket.elapsed_ns();
     let name = label.name().to_owned();
     let sent = Sent { ticket, label, response_time_ns };
@@ -99,7 +99,7 @@ type Shaken = (Transport, Option<String>);
 /// Sends the request and looks at what comes of it; an error has the status that it came with.
 async fn shake_hands(
     session: &Inner,
-    parts: &Parts,
+    parts: &mut Parts,
     label: &Label,
     key: &str,
     ticket: &Ticket,
@@ -111,15 +111,28 @@ async fn shake_hands(
     if let Some(signer) = &parts.signer {
         signer.sign(session, parts, &hop);
     }
-    let write = |buffer: &mut Vec<u8>| write_upgrade(buffer, session, parts, &hop);
-    let (head, transport) = upgrade(session, &route, write, &mut deadline).await.map_err(failed)?;
-    if head.sets_cookies {
-        session.cookies.store(&head.headers, target);
-    }
-    let status = head.status.as_u16();
-    match check(&head, &parts.headers, key, label.name()) {
-        Ok(subprotocol) => Ok((transport, subprotocol)),
-        Err(error) => Err((status, error)),
+    parts.answer_known(session, &hop).map_err(failed)?;
+    let mut has_answered = false;
+    loop {
+        let write = |buffer: &mut Vec<u8>| write_upgrade(buffer, session, parts, &hop);
+        let upgraded = upgrade(session, &route, write, &mut deadline).await;
+        let (head, transport) = upgraded.map_err(failed)?;
+        if head.sets_cookies {
+            session.cookies.store(&head.headers, target);
+        }
+        let status = head.status.as_u16();
+        // On another connection. Whoever refuses a good answer wants another user.
+        if status == 401
+            && !has_answered
+            && parts.answer(session, &head.headers, &hop).map_err(failed)?
+        {
+            has_answered = true;
+            continue;
+        }
+        return match check(&head, &parts.headers, key, label.name()) {
+            Ok(subprotocol) => Ok((transport, subprotocol)),
+            Err(error) => Err((status, error)),
+        };
     }
 }
 

@@ -120,7 +120,8 @@ fn the_response_time_ends_with_the_last_byte_and_elapsed_with_the_head() {
         } else {
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"
         });
-        thread::sleep(Duration::from_millis(100));
+        // Long for a head to be under way, also where many tests share a core.
+        thread::sleep(Duration::from_millis(300));
         if !closes {
             say("x");
         }
@@ -129,8 +130,8 @@ fn the_response_time_ends_with_the_last_byte_and_elapsed_with_the_head() {
         for _ in 0..2 {
             let response = client.get("/").catch_response().await;
             assert_eq!(response.text(), "x");
-            assert!(response.response_time() >= Duration::from_millis(100));
-            assert!(response.elapsed() < Duration::from_millis(100));
+            assert!(response.response_time() >= Duration::from_millis(300));
+            assert!(response.elapsed() < Duration::from_millis(300));
         }
     });
 }

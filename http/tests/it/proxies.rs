@@ -55,7 +55,7 @@ fn plain_requests_are_given_to_the_proxy_whole() {
 }
 
 #[test]
-fn a_request_chooses_its_own_proxy_or_none() {
+fn a_request_chooses_its_own_proxy_or_none_and_a_session_its_own_later() {
     let proxy = Server::answering(|_| answer("200 OK", "", "by proxy"));
     let target = Server::answering(|_| answer("200 OK", "", "direct"));
     let (proxy_url, url) = (proxy.url.clone(), target.url.clone());
@@ -72,9 +72,15 @@ fn a_request_chooses_its_own_proxy_or_none() {
             let client = HttpSession::with_options(&shard, &url, options).expect("a URL");
             assert_eq!(client.get("/").await.text(), "by proxy");
             assert_eq!(client.get("/").no_proxy().await.text(), "direct");
+            client.set_proxies(Proxies::default());
+            assert_eq!(client.get("/").await.text(), "direct");
+            assert_eq!(client.get("/").proxy(&proxy_url).verify(false).await.text(), "by proxy");
+            client.set_proxies(Proxies::all(&proxy_url).expect("a URL"));
+            assert_eq!(client.get("/").verify(false).await.text(), "by proxy");
+            assert_eq!(client.get("/").no_proxy().await.text(), "direct");
         }
     });
-    recorded.check(&["GET / 5/0"], &[]);
+    recorded.check(&["GET / 9/0"], &[]);
     // Without a password there is nothing to authorize.
     assert_eq!(proxy.seen()[0].header("proxy-authorization"), None);
 }

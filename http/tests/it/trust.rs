@@ -156,6 +156,31 @@ fn each_request_says_whom_it_trusts_and_none_uses_a_connection_of_another_trust(
 }
 
 #[test]
+fn a_session_says_later_whom_it_trusts_and_what_it_shows_unless_a_request_does() {
+    let recorded = with(|shard, url, folder| async move {
+        let client = session(&shard, &url, |_| ());
+        let (ca, clerk) = (folder.join("ca.pem"), folder.join("clerk-both.pem"));
+        client.set_verify(&ca);
+        assert_eq!(client.get("/").await.text(), "0 full nobody");
+        client.set_cert(&clerk);
+        assert_eq!(client.get("/").await.text(), "1 full clerk");
+        // The connection of both is the one that is used when a request says the same.
+        assert_eq!(client.get("/").verify(&ca).await.text(), "1 full clerk");
+        assert_eq!(client.get("/").cert(&clerk).name("/").await.text(), "1 full clerk");
+        let manager =
+            client.get("/").cert((folder.join("manager.pem"), folder.join("manager.key")));
+        assert_eq!(manager.await.text(), "2 full manager");
+        let response = client.get("/").verify(true).await;
+        assert!(response.error().is_some_and(HttpError::is_tls), "{response:?}");
+        client.set_verify(false);
+        assert_eq!(client.get("/").await.text(), "4 full clerk");
+        client.set_verify(true);
+        refused(&client).await;
+    });
+    recorded.check(&["GET / 8/2"], &[UNKNOWN]);
+}
+
+#[test]
 fn no_tls_session_is_resumed_under_another_trust() {
     let recorded = with(|shard, url, folder| async move {
         let client = session(&shard, &url, |_| ());

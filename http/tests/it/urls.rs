@@ -74,6 +74,56 @@ fn what_no_path_may_hold_is_encoded_and_the_rest_is_sent_as_it_is_written() {
     );
 }
 
+/// Printed by Locust 2.47 on python-requests 2.34, as each row of this file.
+#[test]
+fn what_is_encoded_without_need_is_decoded_and_the_rest_has_capital_digits() {
+    check(
+        "",
+        &[
+            ("/%41%20%7e?%41=%7E", &[], "/A%20~?A=~"),
+            ("/a%2Db%5Fc%2e", &[], "/a-b_c."),
+            ("/%2f%2F?%2f", &[], "/%2F%2F?%2F"),
+            ("/%c3%a9?%C3%a9", &[], "/%C3%A9?%C3%A9"),
+            ("/\u{e9}%41", &[], "/%C3%A9A"),
+            ("/%25%34%31", &[], "/%2541"),
+            ("/%2541%20x", &[], "/%2541%20x"),
+            ("/%41%", &[], "/%2541%25"),
+            ("/%41%?%41", &[], "/%2541%25?A"),
+            ("/..%2fa", &[], "/..%2Fa"),
+            ("/a/../%41/b", &[], "/A/b"),
+            ("/%5Ba%5D?%0a", &[], "/%5Ba%5D?%0A"),
+            ("/?q=%zz", &[("a", "/ %")], "/?q=%25zz&a=%2F+%25"),
+            ("/?q=%41", &[("a", "A/")], "/?q=A&a=A%2F"),
+            ("/%zz?b", &[("a", "/")], "/%25zz?b&a=%2F"),
+            ("/a?%2f#x", &[("a", "~")], "/a?%2F&a=~"),
+        ],
+    );
+    check("/%61pi", &[("/x", &[], "/api/x"), ("/%61", &[], "/api/a")]);
+}
+
+#[test]
+fn a_path_of_slashes_stays_one_and_its_dots_are_resolved() {
+    check(
+        "",
+        &[
+            ("///host//x", &[], "///host//x"),
+            ("//host/../x", &[], "//x"),
+            ("/a/..//b", &[], "//b"),
+            ("//", &[], "//"),
+            ("//?a", &[], "//?a"),
+            ("/%2F/host", &[], "/%2F/host"),
+            ("/?a=/../b", &[], "/?a=/../b"),
+            ("/...", &[], "/..."),
+        ],
+    );
+    // Locust sends "/../a", "/c/./" and "/d/../e" here: no client ought to send a path that leaves
+    // it to the server where it leads, and browsers do not.
+    let dots: &[(&str, &[(&str, &str)], &str)] =
+        &[("/%2e%2E/a", &[], "/a"), ("/c/%2e/", &[], "/c/"), ("/d/.%2e/e", &[], "/e")];
+    check("", dots);
+    check("/api", &[("//host/x", &[], "/api//host/x")]);
+}
+
 #[test]
 fn paths_are_appended_to_the_base_url() {
     let to_host: &[(&str, &[(&str, &str)], &str)] =

@@ -1,14 +1,17 @@
 //! The ways to a WebSocket: through proxies, and with a trust of its own.
 
 use crate::{
-    harness::{Recorded, Server, answer, on_shard, options},
+    harness::{Recorded, Server, answer, on_shard, options, with_client},
     proxies::tunnelling,
     trust::Certificates,
     websockets::echo,
 };
 use hatchery_http::{HttpError, HttpSession, Proxies, SessionOptions};
 use rustls::{ServerConnection, StreamOwned};
-use std::sync::{Arc, Mutex};
+use std::{
+    io::{Read, Write},
+    sync::{Arc, Mutex},
+};
 use tungstenite::accept;
 
 /// Who showed a certificate on each connection, by its number of bytes; 0 is nobody.
@@ -151,4 +154,37 @@ fn a_proxy_that_refuses_a_websocket_is_one_failure() {
     let failure = "it refused to connect to shop.test:80: 403 Forbidden";
     recorded.check(&["WS / 1/1"], &[&format!("ProxyError: {}: {failure}", proxy.url)]);
     assert_eq!(proxy.seen()[0].line, "CONNECT shop.test:80 HTTP/1.1");
+}
+
+#[test]
+fn a_challenge_is_answered_on_another_connection_and_at_once_from_then_on() {
+    let asked = Arc::<Mutex<Vec<bool>>>::default();
+    let log = Arc::clone(&asked);
+    let server = Server::raw(move |_, mut stream| {
+        let mut bytes = vec![0; 4096];
+        let n = stream.peek(&mut bytes).expect("open");
+        let is_answered = String::from_utf8_lossy(&bytes[..n]).contains("uri=\"/ws\"");
+        log.lock().expect("no panic").push(is_answered);
+        if is_answered {
+            echo(accept(stream).expect("a handshake"));
+            return;
+        }
+        let _ = stream.read(&mut bytes);
+        let challenge = "www-authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n";
+        let _ = stream.write_all(&answer("401 Unauthorized", challenge, "no"));
+    });
+    let recorded = with_client(&server.url, |_, client| async move {
+        for _ in 0..2 {
+            let socket = client.websocket("/ws").digest_auth("u", "p").await.expect("upgraded");
+            socket.close().await.expect("orderly");
+        }
+        let refused = client.websocket("/other").digest_auth("u", "p").await;
+        assert_eq!(refused.err().and_then(|error| error.status()), Some(401));
+        // Nobody has credentials for it.
+        let refused = client.websocket("/other").await;
+        assert_eq!(refused.err().and_then(|error| error.status()), Some(401));
+    });
+    let failure = "HTTPError: 401 Client Error: Unauthorized for url: /other";
+    recorded.check(&["WS /ws 2/0", "WS /other 2/2"], &[failure]);
+    assert_eq!(*asked.lock().expect("no panic"), [false, true, true, false, false, false]);
 }

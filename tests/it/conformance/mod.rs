@@ -11,6 +11,7 @@ mod nginx_contents;
 mod nginx_cookies;
 mod nginx_tls;
 mod uploads;
+mod websockets;
 
 use crossbeam_channel::bounded;
 use hatchery::HttpSession;
