@@ -15,6 +15,9 @@ use std::{
 /// does not come cannot take all of them.
 const RECEIVED_MAX: usize = 64;
 
+/// Completions from which on it pays to look through them twice.
+const FETCH_MIN: usize = 2;
+
 impl Driver {
     /// Works off what has completed, and returns how much that was.
     pub(super) fn work_off(&mut self) -> usize {
@@ -27,6 +30,9 @@ impl Driver {
         completions.extend(
             self.ring.completion().map(|entry| (entry.user_data(), entry.result(), entry.flags())),
         );
+        if completions.len() >= FETCH_MIN {
+            self.fetch_readers(&completions);
+        }
         for &(user_data, result, flags) in &completions {
             self.complete(user_data, result, flags);
         }
@@ -36,6 +42,18 @@ impl Driver {
             self.settle_sends();
         }
         n
+    }
+
+    /// Has those fetched who will read what has come.
+    fn fetch_readers(&self, completions: &[(u64, i32, u32)]) {
+        for &(user_data, ..) in completions {
+            let slot = (user_data & u64::from(u32::MAX)) as usize;
+            if Kind::of(user_data) == Kind::Receive
+                && let Some(socket) = self.sockets.get(slot)
+            {
+                socket.reader.fetch();
+            }
+        }
     }
 
     /// What was sent at once has been sent, if the kernel has taken all of the queue and the
