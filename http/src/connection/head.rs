@@ -2,9 +2,8 @@
 
 use crate::{
     error::HttpError,
-    lean::{self, Body, Headers, Malformed},
+    lean::{self, Body, HeadBytes, Headers, Malformed},
 };
-use bytes::Bytes;
 use http::StatusCode;
 use hyper::{
     body::{Body as _, Incoming},
@@ -42,7 +41,7 @@ pub(crate) enum HeadBody {
 
 impl Head {
     /// A head that was parsed by [`crate::lean`], and its bytes.
-    pub(crate) fn of_lean(head: lean::Head, bytes: Bytes) -> Result<Head, HttpError> {
+    pub(crate) fn of_lean(head: lean::Head, bytes: HeadBytes) -> Result<Head, HttpError> {
         let status = StatusCode::from_u16(head.status)
             .map_err(|error| HttpError::bad_head(&Malformed::new(error.to_string())))?;
         let headers = Headers::of_head(bytes);

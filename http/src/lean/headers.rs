@@ -5,18 +5,44 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use httparse::{EMPTY_HEADER, Response};
 use hyper::ext::ReasonPhrase;
-use std::{cell::OnceCell, fmt, ops::Deref};
+use std::{cell::OnceCell, fmt, ops::Deref, rc::Rc};
+
+/// The bytes of a head.
+#[derive(Clone, Debug)]
+pub(crate) enum HeadBytes {
+    Own(Bytes),
+    /// Those of a head that came more than once. Counted without atomics, which `Bytes` is not.
+    Known(Rc<Bytes>),
+}
+
+impl Default for HeadBytes {
+    fn default() -> HeadBytes {
+        HeadBytes::Own(Bytes::new())
+    }
+}
+
+impl Deref for HeadBytes {
+    type Target = Bytes;
+
+    #[inline]
+    fn deref(&self) -> &Bytes {
+        match self {
+            HeadBytes::Own(bytes) => bytes,
+            HeadBytes::Known(bytes) => bytes,
+        }
+    }
+}
 
 /// A header map that may still be the bytes of a head.
 #[derive(Default)]
 pub(crate) struct Headers {
-    head: Bytes,
+    head: HeadBytes,
     map: OnceCell<HeaderMap>,
 }
 
 impl Headers {
     /// The headers of a head that was parsed before, and so is well-formed.
-    pub(crate) fn of_head(head: Bytes) -> Headers {
+    pub(crate) fn of_head(head: HeadBytes) -> Headers {
         Headers { head, map: OnceCell::new() }
     }
 
@@ -53,7 +79,7 @@ impl Headers {
 
 impl From<HeaderMap> for Headers {
     fn from(map: HeaderMap) -> Headers {
-        Headers { head: Bytes::new(), map: OnceCell::from(map) }
+        Headers { head: HeadBytes::default(), map: OnceCell::from(map) }
     }
 }
 
@@ -79,7 +105,7 @@ mod tests {
     fn a_head_is_taken_apart_with_all_its_lines() {
         let head =
             b"HTTP/1.1 200 Very Fine\r\nSet-Cookie: a=b\r\nset-cookie: c=d\r\nX: \xe4\r\n\r\n";
-        let headers = Headers::of_head(Bytes::from_static(head));
+        let headers = Headers::of_head(HeadBytes::Own(Bytes::from_static(head)));
         assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
         assert_eq!(headers["x"].as_bytes(), b"\xe4");
         assert_eq!(headers.reason().expect("there is one").as_bytes(), b"Very Fine");

@@ -4,8 +4,13 @@
 //! byte. What a head says depends on its bytes alone, so one that begins like a known one need not be
 //! taken apart again, nor kept once more: all of its responses share the one copy.
 
-use super::head::{Head, Malformed, parse};
+use super::{
+    head::{Head, parse},
+    headers::HeadBytes,
+    partial::Seen,
+};
 use bytes::Bytes;
+use std::rc::Rc;
 
 /// Places for heads; a power of two. A head's place follows from how much came with it, which tells
 /// the resources of a server apart well enough.
@@ -30,7 +35,7 @@ pub(crate) struct KnownHeads {
 #[derive(Debug, Default)]
 struct Place {
     /// Empty if there is none.
-    bytes: Bytes,
+    bytes: Rc<Bytes>,
     head: Option<Head>,
     is_head: bool,
     /// Heads remembered of which none has come again.
@@ -45,25 +50,24 @@ impl KnownHeads {
         bytes: &[u8],
         is_head: bool,
         keep: impl FnOnce(&[u8]) -> Bytes,
-    ) -> Result<Option<(Head, Bytes)>, Malformed> {
+    ) -> Seen {
         let place = &mut self.places[bytes.len() % PLACES];
         if let Some(head) = place.head
             && place.is_head == is_head
             && bytes.starts_with(&place.bytes)
         {
             place.n_in_vain = 0;
-            return Ok(Some((head, place.bytes.clone())));
+            return Ok(Some((head, HeadBytes::Known(Rc::clone(&place.bytes)))));
         }
         let Some((head, n_bytes)) = parse(bytes, is_head)? else { return Ok(None) };
         let bytes = &bytes[..n_bytes];
         if !place.remembers(n_bytes) {
-            return Ok(Some((head, keep(bytes))));
+            return Ok(Some((head, HeadBytes::Own(keep(bytes)))));
         }
         // A copy of its own: it may stay for long.
-        let bytes = Bytes::copy_from_slice(bytes);
-        place.bytes = bytes.clone();
+        place.bytes = Rc::new(Bytes::copy_from_slice(bytes));
         (place.head, place.is_head) = (Some(head), is_head);
-        Ok(Some((head, bytes)))
+        Ok(Some((head, HeadBytes::Known(Rc::clone(&place.bytes)))))
     }
 }
 

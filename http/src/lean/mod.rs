@@ -13,7 +13,7 @@ mod partial;
 
 pub(crate) use body::Body;
 pub(crate) use head::{Framing, HEAD_BYTES_MAX, Head, Malformed};
-pub(crate) use headers::Headers;
+pub(crate) use headers::{HeadBytes, Headers};
 pub(crate) use known::KnownHeads;
 #[cfg(any(test, fuzzing))]
 pub(crate) use partial::read_alone;

@@ -1,14 +1,16 @@
 //! A head that comes in pieces.
 
-use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Malformed};
-use bytes::Bytes;
+use super::{
+    head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Malformed},
+    headers::HeadBytes,
+};
 
 /// Looks at a head that comes line by line: enough for its headers and some empty lines before. One
 /// that drips in must not be parsed anew with each byte.
 const LOOKS_MAX: usize = HEADERS_MAX + 50;
 
 /// What one look at a head gave: what it says and its bytes, if it is complete.
-pub(crate) type Seen = Result<Option<(Head, Bytes)>, Malformed>;
+pub(crate) type Seen = Result<Option<(Head, HeadBytes)>, Malformed>;
 
 /// The part of a head that has come, if it has not come whole. Most heads do, and are read where
 /// they lie.
@@ -59,7 +61,9 @@ impl Partial {
 #[cfg(any(test, fuzzing))]
 pub(crate) fn read_alone(bytes: &[u8], is_head: bool) -> Seen {
     let parsed = super::head::parse(bytes, is_head)?;
-    Ok(parsed.map(|(head, n_bytes)| (head, Bytes::copy_from_slice(&bytes[..n_bytes]))))
+    Ok(parsed.map(|(head, n_bytes)| {
+        (head, HeadBytes::Own(bytes::Bytes::copy_from_slice(&bytes[..n_bytes])))
+    }))
 }
 
 #[cfg(test)]

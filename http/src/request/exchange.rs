@@ -106,7 +106,7 @@ pub(super) async fn exchange(
                     && is_told_late(&head)
                     && hop.stream(parts).is_none_or(BodyStream::is_unsent) => {}
             Ok(head) => {
-                let head_ns = session.shard.now_ns();
+                let head_ns = session.shard.received_ns().max(hop.start_ns);
                 deadline.head_came(head_ns);
                 return Ok(Answered { lease, head, head_ns });
             }
@@ -178,10 +178,10 @@ impl Answered {
         if bulk {
             connection.expect_bulk(false);
         }
-        // A small body comes with its head: one look at the clock serves both.
+        // A small body comes with its head.
         let end_ns = match connection.n_steps() == n_steps {
             true => *head_ns,
-            false => session.shard.now_ns(),
+            false => session.shard.received_ns().max(*head_ns),
         };
         deadline.body_came(end_ns);
         Ok((body, end_ns))

@@ -123,7 +123,7 @@ impl Flight {
         };
         let Call { session, label, .. } = call;
         // Head and body came at once.
-        let response_time_ns = ticket.elapsed_ns();
+        let response_time_ns = ticket.received_after_ns();
         let local = Rc::clone(&session.local);
         let response = match session.give_back(lease) {
             Ok(()) => Response::plain(local, &label.method, &label.first, answer, response_time_ns),

@@ -7,7 +7,7 @@ use super::{
     parts::Parts,
 };
 use crate::session::Inner;
-use http::header::ACCEPT_ENCODING;
+use http::{Method, header::ACCEPT_ENCODING};
 use std::io::Write;
 
 /// Puts a request into a buffer.
@@ -18,6 +18,16 @@ pub(super) fn write(
     hop: &Hop,
     way: &Way<'_>,
 ) {
+    let is_plain = is_plain(session, parts, hop, way);
+    if is_plain
+        && hop.method == Method::GET
+        && hop.body.is_none()
+        && let Some(lines) = hop.target.get_lines()
+    {
+        buffer.extend_from_slice(lines);
+        write_cookies(buffer, session, hop);
+        return buffer.extend_from_slice(b"\r\n");
+    }
     let body = hop.body.as_deref().unwrap_or_default();
     buffer.extend_from_slice(hop.method.as_str().as_bytes());
     buffer.push(b' ');
@@ -25,7 +35,7 @@ pub(super) fn write(
         buffer.extend_from_slice(hop.target.origin.text.as_bytes());
     }
     buffer.extend_from_slice(hop.target.path().as_bytes());
-    if is_plain(session, parts, hop, way) {
+    if is_plain {
         write_plain(buffer, session, parts, hop, body);
     } else {
         write_headers(buffer, session, parts, hop, way);
@@ -58,6 +68,10 @@ fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, 
     if !body.is_empty() || hop.says_no_body() {
         write_length(buffer, body.len() as u64);
     }
+    write_cookies(buffer, session, hop);
+}
+
+fn write_cookies(buffer: &mut Vec<u8>, session: &Inner, hop: &Hop) {
     if let Some(cookies) = session.cookies.header(&hop.target, "") {
         write_line(buffer, b"cookie", cookies.as_bytes());
     }

@@ -22,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) authorization: Option<HeaderValue>,
     /// Whether its answers are plain ones, as far as they have been seen.
     pub(crate) is_plain: Cell<bool>,
+    /// A GET of it, where its path stands in the program's text: all but the cookies.
+    get_lines: OnceCell<Box<[u8]>>,
     /// Parsed when a cookie or a redirect asks for it.
     url: OnceCell<Url>,
 }
@@ -51,6 +53,7 @@ impl Target {
             static_path,
             authorization: None,
             is_plain: Cell::new(true),
+            get_lines: OnceCell::new(),
             url: OnceCell::new(),
         })
     }
@@ -61,6 +64,15 @@ impl Target {
             Some(path) => path,
             None => self.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         }
+    }
+
+    /// What a plain GET of it begins with, put together once. `None` if it is not asked for often
+    /// enough for that.
+    #[inline]
+    pub(crate) fn get_lines(&self) -> Option<&[u8]> {
+        let path = self.static_path?;
+        let make = || [b"GET ", path.as_bytes(), &self.origin.head_lines].concat().into();
+        Some(self.get_lines.get_or_init(make))
     }
 
     pub(crate) fn url(&self) -> &Url {

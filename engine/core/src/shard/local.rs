@@ -44,6 +44,8 @@ pub struct Shard {
     /// What protocols keep per core, one value of a type of its own each.
     locals: RefCell<Vec<Rc<dyn Any>>>,
     pub(super) n_in_flight: Cell<u64>,
+    /// When the ring's last turn ended, in shard nanoseconds.
+    turned_ns: Cell<u64>,
     /// Task runs left before users stop by themselves; `u64::MAX` for no limit.
     tasks_left: Cell<u64>,
     /// Payloads that users may still send to the control thread's hooks in this second.
@@ -70,6 +72,7 @@ impl Shard {
             tasks: Tasks::default(),
             locals: RefCell::default(),
             n_in_flight: Cell::new(0),
+            turned_ns: Cell::new(0),
             tasks_left: Cell::new(u64::MAX),
             parcels_left: Cell::new(PARCELS_PER_S_MAX),
             common,
@@ -109,6 +112,19 @@ impl Shard {
     #[inline]
     pub fn now_ns(&self) -> u64 {
         self.clock.now_ns()
+    }
+
+    /// When that came which the ring brought last, in shard nanoseconds: what a task reads now had
+    /// been received by then, however long the task had to wait for the others of its core. Costs no
+    /// look at the clock.
+    #[inline]
+    pub fn received_ns(&self) -> u64 {
+        self.turned_ns.get()
+    }
+
+    /// The ring has turned, and it is this late.
+    pub(super) fn set_turned(&self, now_ns: u64) {
+        self.turned_ns.set(now_ns);
     }
 
     /// Its random numbers. Not to be held across an `await`.

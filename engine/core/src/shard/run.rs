@@ -141,11 +141,13 @@ impl Pump {
             n_polls = self.shard.n_polls();
             let (wait, gather) = self.wait(nothing_ran, before_ns);
             let (n_completions, woken) = self.shard.ring().turn(wait, gather)?;
-            let turned_ns = if wait == Wait::No && !self.shard.clock().is_paused() {
-                before_ns
-            } else {
-                self.shard.now_ns()
+            // Where nothing came and nothing was waited for, no time has passed to speak of.
+            let is_idle = wait == Wait::No && n_completions == 0;
+            let turned_ns = match is_idle && !self.shard.clock().is_paused() {
+                true => before_ns,
+                false => self.shard.now_ns(),
             };
+            self.shard.set_turned(turned_ns);
             self.gathering.saw(n_completions, turned_ns - slept_until_ns);
             slept_until_ns = turned_ns;
             self.shard.timers.advance(slept_until_ns);

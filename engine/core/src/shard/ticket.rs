@@ -90,6 +90,12 @@ impl Ticket {
         self.shard.now_ns() - self.start_ns
     }
 
+    /// Nanoseconds from its beginning until that came which the ring brought last.
+    #[inline]
+    pub fn received_after_ns(&self) -> u64 {
+        self.shard.received_ns().saturating_sub(self.start_ns)
+    }
+
     /// Starts the time anew.
     pub fn restart(&mut self) {
         self.start_ns = self.shard.now_ns();

@@ -2,13 +2,12 @@
 
 use super::LeanConnection;
 use crate::{
-    lean::{self, Framing},
+    lean::{self, Framing, HeadBytes},
     local::Local,
     options::SessionOptions,
     request::is_redirect,
     response::Content,
 };
-use bytes::Bytes;
 use std::task::{Context, Poll, ready};
 
 /// An answer that is complete with its first bytes, leaves its connection as it was, and asks for
@@ -16,7 +15,7 @@ use std::task::{Context, Poll, ready};
 pub(crate) struct PlainAnswer {
     pub(crate) status: u16,
     /// Its head's bytes.
-    pub(crate) head: Bytes,
+    pub(crate) head: HeadBytes,
     pub(crate) body: Content,
 }
 
