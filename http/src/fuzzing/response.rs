@@ -1,7 +1,7 @@
 //! Whole responses: read alike however they are cut, and as hyper reads them.
 
 use super::cut;
-use crate::lean::{Body, Framing, Partial, read_alone};
+use crate::lean::{Body, Framing, KnownHeads, Partial, read_alone};
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::{
@@ -38,6 +38,7 @@ struct NoAnswer;
 /// codings otherwise, it is given them as the lean path understands them.
 pub fn response(data: &[u8]) {
     let Some((whole, pieces)) = cut(data) else { return };
+    known(whole, &pieces);
     for is_head in [false, true] {
         let (at_once, heads) = lean(&[whole], is_head);
         let (in_pieces, _) = lean(&pieces, is_head);
@@ -121,6 +122,21 @@ impl Line<'_> {
         let commas = self.value.iter_mut().rev().take_while(is_end);
         commas.filter(|byte| **byte == b',').for_each(|byte| *byte = b' ');
         self.value.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'x');
+    }
+}
+
+/// Heads that were read before say what they say by themselves.
+fn known(whole: &[u8], pieces: &[&[u8]]) {
+    let mut known = KnownHeads::default();
+    let keep = |head: &[u8]| Bytes::copy_from_slice(head);
+    let first = pieces.first().copied().unwrap_or_default();
+    for bytes in [whole, first, whole, &whole[..whole.len() / 2], whole] {
+        for is_head in [false, true, false] {
+            let said =
+                known.read(bytes, is_head, keep).map(|it| it.map(|(it, all)| (it, all.len())));
+            let alone = read_alone(bytes, is_head).map(|it| it.map(|(it, all)| (it, all.len())));
+            assert_eq!(said, alone);
+        }
     }
 }
 

@@ -18,8 +18,9 @@ pub(crate) const ENTRIES_MAX: usize = 20_000;
 /// The entry that takes the requests whose names came after the first [`ENTRIES_MAX`].
 pub(crate) const OVERFLOW_NAME: &str = "(other names)";
 
-/// Slots of the address cache; a power of two. A scenario has tens of names, rarely hundreds.
-const CACHE_SLOTS: usize = 256;
+/// Slots of the address cache; a power of two. A scenario has tens of names, rarely hundreds, and
+/// each has the choice of two neighbours: of 500 names hardly two are in each other's way.
+const CACHE_SLOTS: usize = 2048;
 
 #[derive(Clone, Copy)]
 struct Cached {
@@ -55,14 +56,17 @@ impl Names {
         // them over the upper ones.
         let mixed = (name_at.0 ^ method_at.0.rotate_left(17)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let slot = mixed >> (usize::BITS - CACHE_SLOTS.trailing_zeros());
-        if let Some(cached) = self.cache[slot]
-            && cached.name == name_at
-            && cached.method == method_at
-        {
-            return cached.id;
+        for slot in [slot, slot ^ 1] {
+            if let Some(cached) = self.cache[slot]
+                && cached.name == name_at
+                && cached.method == method_at
+            {
+                return cached.id;
+            }
         }
         let id = self.id(method, name);
-        self.cache[slot] = Some(Cached { method: method_at, name: name_at, id });
+        let free = [slot, slot ^ 1].into_iter().find(|&slot| self.cache[slot].is_none());
+        self.cache[free.unwrap_or(slot)] = Some(Cached { method: method_at, name: name_at, id });
         id
     }
 
@@ -117,6 +121,18 @@ mod tests {
         let mut names = Names::new();
         let text: &'static str = "/abc";
         assert_ne!(names.id_static("GET", text), names.id_static("GET", &text[..2]));
+    }
+
+    #[test]
+    fn more_names_than_the_cache_holds_keep_their_numbers() {
+        let mut names = Names::new();
+        let texts: Vec<&'static str> =
+            (0..3 * CACHE_SLOTS).map(|i| &*format!("/{i}").leak()).collect();
+        for _ in 0..2 {
+            for (i, text) in texts.iter().enumerate() {
+                assert_eq!(names.id_static("GET", text), EntryId(i as u32));
+            }
+        }
     }
 
     #[test]
