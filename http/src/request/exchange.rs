@@ -60,7 +60,8 @@ pub(super) async fn exchange(
 ) -> Result<Answered, HttpError> {
     let route = session.route(parts.terms.as_deref(), &hop.target.origin)?;
     let mut is_sent = begun.as_ref().is_some_and(|begun| begun.is_sent);
-    let mut lease = match begun.map(|begun| begun.lease).or_else(|| session.pool.take(&route)) {
+    let idle = || session.pool.take(&route).or_else(|| session.http2.as_ref()?.ready(&route));
+    let mut lease = match begun.map(|begun| begun.lease).or_else(idle) {
         Some(lease) => lease,
         // Boxed, because it is rare and its future is large.
         None => Box::pin(obtain(session, &route, deadline)).await?,

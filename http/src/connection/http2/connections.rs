@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     connection::{
-        Connection, Route,
+        Connection, Lease, Route,
         open::{over, transport},
         transport::Transport,
     },
@@ -58,6 +58,17 @@ impl Http2Connections {
     /// Forgets all connections; they close when their requests have ended.
     pub(crate) fn clear(&self) {
         self.places.borrow_mut().clear();
+    }
+
+    /// A stream of the route's connection, if there is one that takes it at once.
+    pub(crate) fn ready(&self, route: &Route) -> Option<Lease> {
+        if self.requests_max == 1 || !self.may_serve(route) {
+            return None;
+        }
+        match self.place(route)? {
+            Place::Open(shared) => Some(Lease::new(stream(shared, true), route.clone(), None)),
+            Place::Opening(_) | Place::Declined => None,
+        }
     }
 
     /// A stream of the route's connection, which is made if there is none; or a connection of its
