@@ -2,7 +2,7 @@
 
 use crate::{
     blocks::Blocks,
-    connection::{Http2Connections, KnownTerms, Pool, SharedPool, TlsConfigs},
+    connection::{Http2Connections, KnownTerms, Own, Pool, SharedPool, TlsConfigs},
     lean::{KnownHeads, Seen},
     options::{HttpDefaults, PoolChoice, SessionOptions},
     request::{Parts, Spare},
@@ -88,7 +88,7 @@ impl Local {
         options: &Rc<SessionOptions>,
     ) -> (Pool, Option<Rc<Http2Connections>>) {
         let PoolChoice::PerCore { connections_max } = options.pool else {
-            return (Pool::Own(RefCell::default()), Http2Connections::new(options));
+            return (Pool::Own(Own::default()), Http2Connections::new(options));
         };
         let mut shared = self.shared.borrow_mut();
         if let Some(known) = shared.iter().find(|known| known.options == *options) {

@@ -27,7 +27,7 @@ pub(crate) use hyper_http1::HyperConnection;
 pub(crate) use lean::{LeanConnection, PlainAnswer};
 pub(crate) use lease::Lease;
 pub(crate) use open::{obtain, renew};
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Own, Pool};
 pub(crate) use route::{KnownTerms, Route, Terms};
 pub(crate) use shared::SharedPool;
 pub(crate) use tls_config::TlsConfigs;

@@ -2,8 +2,11 @@
 
 use super::{Lease, Rest, Route, shared::SharedPool};
 use crate::error::HttpError;
-use smallvec::SmallVec;
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::Rc,
+};
 
 /// Idle connections that a user keeps, as python-requests' pool does. A user with more requests
 /// under way at a time closes the surplus.
@@ -12,8 +15,8 @@ const IDLE_MAX: usize = 10;
 /// Where a session gets its connections from.
 #[derive(Debug)]
 pub(crate) enum Pool {
-    /// The user's own. Most have one connection.
-    Own(RefCell<SmallVec<[Lease; 1]>>),
+    /// The user's own.
+    Own(Own),
     /// The core's.
     Shared(Rc<SharedPool>),
 }
@@ -23,7 +26,7 @@ impl Pool {
     #[inline]
     pub(crate) fn take(&self, route: &Route) -> Option<Lease> {
         match self {
-            Pool::Own(idle) => take_own(&mut idle.borrow_mut(), route),
+            Pool::Own(own) => own.take(route),
             Pool::Shared(pool) => pool.lane(route).take(),
         }
     }
@@ -40,13 +43,7 @@ impl Pool {
             _ => return Ok(()),
         }
         match self {
-            Pool::Own(idle) => {
-                let mut idle = idle.borrow_mut();
-                if idle.len() >= IDLE_MAX {
-                    idle.remove(0);
-                }
-                idle.push(lease);
-            }
+            Pool::Own(own) => own.keep(lease),
             Pool::Shared(_) => lease.share(),
         }
         Ok(())
@@ -54,8 +51,9 @@ impl Pool {
 
     /// Closes the idle connections, if they are the user's own.
     pub(crate) fn clear(&self) {
-        if let Pool::Own(idle) = self {
-            idle.borrow_mut().clear();
+        if let Pool::Own(own) = self {
+            own.last.take();
+            own.others.take();
         }
     }
 
@@ -65,12 +63,54 @@ impl Pool {
     }
 }
 
-fn take_own(idle: &mut SmallVec<[Lease; 1]>, route: &Route) -> Option<Lease> {
-    while let Some(at) = idle.iter().rposition(|lease| lease.route == *route) {
-        let mut lease = idle.swap_remove(at);
-        if lease.connection.is_reusable() {
-            return Some(lease);
+/// A user's own idle connections. Most users have one, which comes and goes at no more cost than its
+/// own few words.
+#[derive(Default)]
+pub(crate) struct Own {
+    last: Cell<Option<Lease>>,
+    /// Those before the last, the oldest first.
+    others: RefCell<Vec<Lease>>,
+}
+
+impl Own {
+    #[inline]
+    fn take(&self, route: &Route) -> Option<Lease> {
+        if let Some(mut lease) = self.last.take() {
+            if lease.route == *route {
+                if lease.connection.is_reusable() {
+                    return Some(lease);
+                }
+            } else {
+                self.last.set(Some(lease));
+            }
         }
+        self.take_other(route)
     }
-    None
+
+    fn take_other(&self, route: &Route) -> Option<Lease> {
+        let mut others = self.others.borrow_mut();
+        while let Some(at) = others.iter().rposition(|lease| lease.route == *route) {
+            let mut lease = others.remove(at);
+            if lease.connection.is_reusable() {
+                return Some(lease);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn keep(&self, lease: Lease) {
+        let Some(before) = self.last.replace(Some(lease)) else { return };
+        let mut others = self.others.borrow_mut();
+        if others.len() >= IDLE_MAX - 1 {
+            others.remove(0);
+        }
+        others.push(before);
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Own").field("others", &self.others).finish_non_exhaustive()
+    }
 }

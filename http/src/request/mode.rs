@@ -2,8 +2,8 @@
 
 use super::{
     builder::RequestBuilder,
-    perform::resolve,
-    quick::{Flight, Outcome},
+    perform::{Finished, Sent, resolve},
+    quick::{Flight, Give},
 };
 use crate::{
     response::{CatchResponse, Response, RestResponse, StreamResponse},
@@ -19,7 +19,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 /// Marks a request that is recorded as soon as it has ended.
@@ -91,9 +91,9 @@ impl<Mode> fmt::Debug for Sending<Mode> {
     }
 }
 
-/// How a request of a mode is awaited: `$make` turns what came of it into what is given out.
+/// How a request of a mode is awaited.
 macro_rules! awaited {
-    ($mode:ty => $output:ty, $make:expr) => {
+    ($mode:ty => $output:ty) => {
         impl IntoFuture for RequestBuilder<'_, $mode> {
             type Output = $output;
             type IntoFuture = Sending<$mode>;
@@ -107,28 +107,53 @@ macro_rules! awaited {
         impl Future for Sending<$mode> {
             type Output = $output;
 
-            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<$output> {
-                let outcome = ready!(self.flight.poll(cx));
-                let make: fn(Outcome, &Rc<Inner>) -> $output = $make;
-                Poll::Ready(make(outcome, &self.session))
+            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+                let Sending { flight, session, .. } = &mut *self;
+                flight.poll::<$mode>(cx, session)
             }
         }
     };
 }
 
-awaited!(Plain => Response, |outcome, session| match outcome {
-    Outcome::Plain(response, sent) => {
+awaited!(Plain => Response);
+awaited!(Catching => CatchResponse);
+awaited!(Rest => RestResponse);
+awaited!(Streaming => StreamResponse);
+
+impl Give for Plain {
+    type Output = Response;
+
+    #[inline]
+    fn plain(response: Response, sent: Sent, session: &Rc<Inner>) -> Response {
         sent.record_response(&session.shard, &response, response.length());
         response
     }
-    Outcome::Usual(finished) => finished.record(&session.shard),
-});
-awaited!(Catching => CatchResponse, |outcome, session| {
-    CatchResponse::new(outcome.finished(), &session.shard)
-});
-awaited!(Rest => RestResponse, |outcome, session| {
-    RestResponse::new(CatchResponse::new(outcome.finished(), &session.shard))
-});
-awaited!(Streaming => StreamResponse, |outcome, session| {
-    StreamResponse::new(outcome.finished(), Rc::clone(session))
-});
+
+    fn usual(finished: Finished, session: &Rc<Inner>) -> Response {
+        finished.record(&session.shard)
+    }
+}
+
+impl Give for Catching {
+    type Output = CatchResponse;
+
+    fn usual(finished: Finished, session: &Rc<Inner>) -> CatchResponse {
+        CatchResponse::new(finished, &session.shard)
+    }
+}
+
+impl Give for Rest {
+    type Output = RestResponse;
+
+    fn usual(finished: Finished, session: &Rc<Inner>) -> RestResponse {
+        RestResponse::new(CatchResponse::new(finished, &session.shard))
+    }
+}
+
+impl Give for Streaming {
+    type Output = StreamResponse;
+
+    fn usual(finished: Finished, session: &Rc<Inner>) -> StreamResponse {
+        StreamResponse::new(finished, Rc::clone(session))
+    }
+}

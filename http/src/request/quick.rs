@@ -49,11 +49,18 @@ struct OnItsWay {
     lease: Lease,
 }
 
-/// What became of a request.
-pub(super) enum Outcome {
-    /// It is recorded in the one way that there is for a plain one.
-    Plain(Response, Sent),
-    Usual(Finished),
+/// How the outcome of a request is given to whoever awaits it.
+pub(super) trait Give {
+    type Output;
+
+    /// What came of a plain request that went the quick way.
+    #[inline]
+    fn plain(response: Response, sent: Sent, session: &Rc<Inner>) -> Self::Output {
+        Self::usual(Finished { response, sent: Some(sent), open: None }, session)
+    }
+
+    /// What came of any other.
+    fn usual(finished: Finished, session: &Rc<Inner>) -> Self::Output;
 }
 
 impl Flight {
@@ -67,21 +74,20 @@ impl Flight {
     }
 
     #[inline]
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if self.on_its_way.is_none() {
-            if let Some(usual) = &mut self.usual {
-                return usual.poll_here(cx).map(Outcome::Usual);
-            }
-            if !self.begin(cx) {
-                return self.poll_usual(cx);
-            }
+    pub(super) fn poll<G: Give>(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Rc<Inner>,
+    ) -> Poll<G::Output> {
+        if self.on_its_way.is_none() && (self.usual.is_some() || !self.begin(cx)) {
+            return self.poll_usual(cx).map(|finished| G::usual(finished, session));
         }
         let (Some(call), Some(OnItsWay { lease, .. })) = (&self.call, &mut self.on_its_way) else {
             unreachable!("it has begun")
         };
         match ready!(poll_answer(call, lease, cx)) {
-            Some(answer) => Poll::Ready(self.finish(answer)),
-            None => self.poll_usual(cx),
+            Some(answer) => Poll::Ready(self.finish::<G>(answer, session)),
+            None => self.poll_usual(cx).map(|finished| G::usual(finished, session)),
         }
     }
 
@@ -115,13 +121,13 @@ impl Flight {
     }
 
     #[inline]
-    fn finish(&mut self, answer: PlainAnswer) -> Outcome {
+    fn finish<G: Give>(&mut self, answer: PlainAnswer, session: &Rc<Inner>) -> G::Output {
         let (Some(call), Some(OnItsWay { ticket, lease })) =
             (self.call.take(), self.on_its_way.take())
         else {
             unreachable!("it is on its way")
         };
-        let Call { session, label, .. } = call;
+        let Call { label, .. } = call;
         // Head and body came at once.
         let response_time_ns = ticket.received_after_ns();
         let local = Rc::clone(&session.local);
@@ -132,13 +138,13 @@ impl Flight {
                 Response::failed(local, label.method.clone(), target, error)
             }
         };
-        Outcome::Plain(response, Sent { ticket, label, response_time_ns })
+        G::plain(response, Sent { ticket, label, response_time_ns }, session)
     }
 
     /// Goes on in the usual way, from as far as the request has come.
-    fn poll_usual(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll_usual(&mut self, cx: &mut Context<'_>) -> Poll<Finished> {
         if let Some(unsent) = self.unsent.take() {
-            return Poll::Ready(Outcome::Usual(*unsent));
+            return Poll::Ready(*unsent);
         }
         if let Some(call) = self.call.take() {
             let begun = self.on_its_way.take().map(|OnItsWay { ticket, lease }| {
@@ -148,7 +154,7 @@ impl Flight {
             self.usual = Some(usual(call, begun));
         }
         let usual = self.usual.as_mut().expect("whoever has the outcome does not poll again");
-        usual.poll_here(cx).map(Outcome::Usual)
+        usual.poll_here(cx)
     }
 }
 
@@ -164,17 +170,6 @@ fn poll_answer(call: &Call, lease: &mut Lease, cx: &mut Context<'_>) -> Poll<Opt
 fn usual(call: Call, begun: Option<(Ticket, Begun)>) -> Pooled<Finished> {
     let spare = Rc::clone(&call.session.local.spare_requests);
     Pooled::new(&spare, || perform(call, begun))
-}
-
-impl Outcome {
-    /// For those who do not care.
-    #[inline]
-    pub(super) fn finished(self) -> Finished {
-        match self {
-            Outcome::Plain(response, sent) => Finished { response, sent: Some(sent), open: None },
-            Outcome::Usual(finished) => finished,
-        }
-    }
 }
 
 impl Parts {
