@@ -11,7 +11,7 @@ use hyper::{
 };
 
 /// A body that may still come in one piece with its head.
-const PLAIN_BYTES_MAX: u64 = 4 * 1024;
+pub(super) const PLAIN_BYTES_MAX: u64 = 4 * 1024;
 
 /// The head of a response, and the way to its body.
 pub(crate) struct Head {

@@ -11,7 +11,7 @@ use crate::{
     local::Local,
     request::Deadline,
 };
-pub(crate) use plain::PlainAnswer;
+pub(crate) use plain::{Looked, PlainAnswer, PlainHead};
 use std::{
     fmt,
     future::poll_fn,

@@ -24,7 +24,7 @@ use head::HeadBody;
 pub(crate) use head::{Head, reason};
 pub(crate) use http2::{Http2Connections, Http2Stream};
 pub(crate) use hyper_http1::HyperConnection;
-pub(crate) use lean::{LeanConnection, PlainAnswer};
+pub(crate) use lean::{LeanConnection, Looked, PlainAnswer, PlainHead};
 pub(crate) use lease::Lease;
 pub(crate) use open::{obtain, renew};
 pub(crate) use pool::{Own, Pool};

@@ -11,7 +11,7 @@ use super::{
     write::write,
 };
 use crate::{
-    connection::{Connection, Head, Lease, obtain, renew},
+    connection::{Connection, Head, Lease, PlainHead, obtain, renew},
     error::HttpError,
     response::{ACCEPTED_CODINGS, Content},
     session::Inner,
@@ -41,13 +41,22 @@ pub(super) struct Answered {
 
 /// A request for which a connection was taken.
 pub(super) struct Begun {
-    /// An idle one, of which nothing has been read since.
+    /// An idle one, of which nothing has been read since but what follows.
     pub(super) lease: Lease,
     /// Whether the request was sent on it.
     pub(super) is_sent: bool,
+    /// The head of the answer, if that was taken.
+    pub(super) answered: Option<PlainlyAnswered>,
 }
 
-/// Sends one request on an idle connection or a new one, and waits for the response's head.
+/// A head that came, and when, in shard nanoseconds.
+pub(super) struct PlainlyAnswered {
+    pub(super) head: PlainHead,
+    pub(super) head_ns: u64,
+}
+
+/// Sends one request on an idle connection or a new one, unless that was done, and waits for the
+/// response's head.
 ///
 /// A server may close an idle connection just as a request is sent on it. So if an idle one ends
 /// without a byte of the response, the request is sent once more on a new one, as browsers do.
@@ -58,6 +67,13 @@ pub(super) async fn exchange(
     deadline: &mut Deadline,
     begun: Option<Begun>,
 ) -> Result<Answered, HttpError> {
+    let begun = match begun {
+        Some(Begun { lease, answered: Some(PlainlyAnswered { head, head_ns }), .. }) => {
+            let head = Head::of_lean(head.said, head.bytes)?;
+            return Ok(Answered { lease, head, head_ns });
+        }
+        begun => begun,
+    };
     let route = session.route(parts.terms.as_deref(), &hop.target.origin)?;
     let mut is_sent = begun.as_ref().is_some_and(|begun| begun.is_sent);
     let idle = || session.pool.take(&route).or_else(|| session.http2.as_ref()?.ready(&route));

@@ -72,7 +72,6 @@ pub(super) async fn follow(
             signer.sign(session, parts, &hop);
         }
         let mut answered = exchange(session, parts, &hop, &mut deadline, begun.take()).await?;
-        hop.target.is_plain.set(answered.head.is_plain());
         if answered.head.sets_cookies {
             session.cookies.store(&answered.head.headers, &hop.target);
         }
@@ -92,7 +91,12 @@ pub(super) async fn follow(
             let open = Some(Box::new(Open::new(answered, deadline)));
             return Ok(Followed { response, end_ns, open });
         }
+        let n_steps = answered.lease.connection.n_steps();
+        let is_plain = answered.head.is_plain();
         let (body, end_ns) = answered.body(session, &mut deadline).await?;
+        // Its body came as one piece, with the head or after it.
+        let is_whole = answered.lease.connection.n_steps() <= n_steps + 1;
+        hop.target.is_plain.set(is_plain && is_whole && next.is_none());
         session.give_back(answered.lease)?;
         let head = &mut answered.head;
         // Not part of the response time: it is this core's work, not the server's.

@@ -8,7 +8,7 @@
 
 use super::{
     deadline::Limits,
-    exchange::{Begun, Way},
+    exchange::{Begun, PlainlyAnswered, Way},
     follow::Hop,
     parts::Parts,
     perform::{Call, Finished, Sent, perform},
@@ -16,7 +16,7 @@ use super::{
     write::write,
 };
 use crate::{
-    connection::{Connection, Lease, PlainAnswer, Route},
+    connection::{Connection, Lease, Looked, PlainAnswer, PlainHead, Route},
     response::Response,
     session::Inner,
     site::Origin,
@@ -38,12 +38,14 @@ pub(super) struct Flight {
     call: Option<Call>,
     /// Set while it goes the quick way.
     on_its_way: Option<OnItsWay>,
+    /// Set when the answer's head has come, and its body is to come.
+    answered: Option<PlainlyAnswered>,
     usual: Option<Pooled<Finished>>,
     /// It goes nowhere.
     unsent: Option<Box<Finished>>,
 }
 
-/// A request that was sent, of whose answer nothing has been taken.
+/// A request that was sent, of whose answer nothing has been taken but perhaps its head.
 struct OnItsWay {
     ticket: Ticket,
     lease: Lease,
@@ -85,8 +87,35 @@ impl Flight {
         let (Some(call), Some(OnItsWay { lease, .. })) = (&self.call, &mut self.on_its_way) else {
             unreachable!("it has begun")
         };
-        match ready!(poll_answer(call, lease, cx)) {
-            Some(answer) => Poll::Ready(self.finish::<G>(answer, session)),
+        let Connection::Lean(connection) = &mut lease.connection else {
+            unreachable!("it was sent on one")
+        };
+        let options = &session.options;
+        if self.answered.is_none() {
+            let is_head = call.label.method == Method::HEAD;
+            match ready!(connection.poll_plain(cx, is_head, options)) {
+                Looked::Answer(answer) => {
+                    return Poll::Ready(self.finish::<G>(answer, None, session));
+                }
+                Looked::Head(head) => {
+                    let head_ns = session.shard.received_ns();
+                    self.answered = Some(PlainlyAnswered { head, head_ns });
+                }
+                Looked::Other => {
+                    return self.poll_usual(cx).map(|finished| G::usual(finished, session));
+                }
+            }
+        }
+        let Some(PlainlyAnswered { head, head_ns }) = &self.answered else {
+            unreachable!("its head has come")
+        };
+        let head_ns = *head_ns;
+        match ready!(connection.poll_plain_body(cx, head, options)) {
+            Some(body) => {
+                let PlainHead { said, bytes } = self.answered.take().expect("as above").head;
+                let answer = PlainAnswer { status: said.status, head: bytes, body };
+                Poll::Ready(self.finish::<G>(answer, Some(head_ns), session))
+            }
             None => self.poll_usual(cx).map(|finished| G::usual(finished, session)),
         }
     }
@@ -116,23 +145,31 @@ impl Flight {
             return true;
         }
         let call = self.call.take();
-        self.usual = call.map(|call| usual(call, Some((ticket, Begun { lease, is_sent: false }))));
+        let begun = Begun { lease, is_sent: false, answered: None };
+        self.usual = call.map(|call| usual(call, Some((ticket, begun))));
         false
     }
 
     #[inline]
-    fn finish<G: Give>(&mut self, answer: PlainAnswer, session: &Rc<Inner>) -> G::Output {
+    fn finish<G: Give>(
+        &mut self,
+        answer: PlainAnswer,
+        head_ns: Option<u64>,
+        session: &Rc<Inner>,
+    ) -> G::Output {
         let (Some(call), Some(OnItsWay { ticket, lease })) =
             (self.call.take(), self.on_its_way.take())
         else {
             unreachable!("it is on its way")
         };
         let Call { label, .. } = call;
-        // Head and body came at once.
         let response_time_ns = ticket.received_after_ns();
+        // Most often head and body come at once.
+        let elapsed_ns =
+            head_ns.map_or(response_time_ns, |ns| ns.saturating_sub(ticket.start_ns()));
         let local = Rc::clone(&session.local);
         let response = match session.give_back(lease) {
-            Ok(()) => Response::plain(local, &label.method, &label.first, answer, response_time_ns),
+            Ok(()) => Response::plain(local, &label.method, &label.first, answer, elapsed_ns),
             Err(error) => {
                 let target = Some(Rc::clone(&label.first));
                 Response::failed(local, label.method.clone(), target, error)
@@ -149,22 +186,13 @@ impl Flight {
         if let Some(call) = self.call.take() {
             let begun = self.on_its_way.take().map(|OnItsWay { ticket, lease }| {
                 call.label.first.is_plain.set(false);
-                (ticket, Begun { lease, is_sent: true })
+                (ticket, Begun { lease, is_sent: true, answered: self.answered.take() })
             });
             self.usual = Some(usual(call, begun));
         }
         let usual = self.usual.as_mut().expect("whoever has the outcome does not poll again");
         usual.poll_here(cx)
     }
-}
-
-/// The answer, if it is plain; `None` as soon as it is known not to be.
-#[inline]
-fn poll_answer(call: &Call, lease: &mut Lease, cx: &mut Context<'_>) -> Poll<Option<PlainAnswer>> {
-    let Connection::Lean(connection) = &mut lease.connection else {
-        unreachable!("it was sent on one")
-    };
-    connection.poll_plain(cx, call.label.method == Method::HEAD, &call.session.options)
 }
 
 fn usual(call: Call, begun: Option<(Ticket, Begun)>) -> Pooled<Finished> {

@@ -86,6 +86,7 @@ fn answers_in_pieces_mean_what_they_mean_in_one() {
     alike(&["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "abc"], false, 200, "abc");
     alike(&["HTTP/1.1 200 OK\r\ncontent-le", "ngth: 3\r\n\r\nabc"], false, 200, "abc");
     alike(&["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na", "b", "c"], false, 200, "abc");
+    alike(&["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "a", "bc"], false, 200, "abc");
     alike(&["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"], false, 204, "");
 }
 
@@ -143,6 +144,26 @@ fn more_than_one_answer_is_a_failure_on_a_kept_connection_too() {
         assert_eq!(client.get("/plain").await.text(), "/plain");
     });
     assert_eq!((recorded.errors.len(), recorded.errors[0].1), (1, 1), "{recorded:?}");
+}
+
+/// A response to `/odd`, on a connection that was used before, that must be one failure.
+#[track_caller]
+fn fails(pieces: Pieces, failure: &str) {
+    let server = serving(pieces, true);
+    let recorded = with_client(&server.url, |_, client| async move {
+        assert_eq!(client.get("/plain").await.text(), "/plain");
+        assert!(client.get("/odd").await.error().is_some());
+        assert_eq!(client.get("/plain").await.text(), "/plain");
+    });
+    recorded.check(&["GET /plain 2/0", "GET /odd 1/1"], &[failure]);
+}
+
+#[test]
+fn a_body_that_does_not_come_whole_after_its_head_is_a_failure() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+    let cut = "IncompleteBody: connection closed in the middle of the body";
+    fails(&[HEAD], cut);
+    fails(&[HEAD, "ab"], cut);
 }
 
 #[test]

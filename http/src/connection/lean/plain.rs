@@ -2,21 +2,40 @@
 
 use super::LeanConnection;
 use crate::{
+    connection::head::PLAIN_BYTES_MAX,
     lean::{self, Framing, HeadBytes},
     local::Local,
     options::SessionOptions,
     request::is_redirect,
     response::Content,
 };
-use std::task::{Context, Poll, ready};
+use std::{
+    io,
+    task::{Context, Poll, ready},
+};
 
-/// An answer that is complete with its first bytes, leaves its connection as it was, and asks for
+/// An answer that is complete with its first bytes, or comes as a head and a body, leaves its connection as it was, and asks for
 /// nothing: no cookie to keep, no redirect to follow, no coding to undo.
 pub(crate) struct PlainAnswer {
     pub(crate) status: u16,
     /// Its head's bytes.
     pub(crate) head: HeadBytes,
     pub(crate) body: Content,
+}
+
+/// The head of an answer that may be plain, when its body has not come.
+#[derive(Debug)]
+pub(crate) struct PlainHead {
+    pub(crate) said: lean::Head,
+    pub(crate) bytes: HeadBytes,
+}
+
+/// What one look at the received bytes gave.
+pub(crate) enum Looked {
+    Answer(PlainAnswer),
+    Head(PlainHead),
+    /// Nothing plain, or nothing at all; then nothing was taken of it.
+    Other,
 }
 
 impl LeanConnection {
@@ -37,56 +56,91 @@ impl LeanConnection {
         is_sent
     }
 
-    /// Looks for the answer to a request that [`LeanConnection::begin_plain`] sent. `None` if it is
-    /// not plain or not whole, or if there is none; then nothing was taken of it.
+    /// Looks for the answer to a request that [`LeanConnection::begin_plain`] sent.
     #[inline]
     pub(crate) fn poll_plain(
         &mut self,
         cx: &mut Context<'_>,
         is_head: bool,
         options: &SessionOptions,
-    ) -> Poll<Option<PlainAnswer>> {
-        let LeanConnection { local, transport, n_read, n_steps, is_ready, .. } = self;
+    ) -> Poll<Looked> {
         // What was encrypted may still lie here.
-        if !matches!(transport.poll_sent(cx), Poll::Ready(Ok(()))) {
-            return Poll::Ready(None);
+        if !matches!(self.transport.poll_sent(cx), Poll::Ready(Ok(()))) {
+            return Poll::Ready(Looked::Other);
         }
-        let mut answer = None;
+        let local = &self.local;
+        let mut looked = Looked::Other;
         let read = |bytes: &[u8]| {
-            answer = plain(local, bytes, is_head, options);
-            let n_taken = if answer.is_some() { bytes.len() } else { 0 };
+            looked = look(local, bytes, is_head, options);
+            let n_taken = if let Looked::Other = looked { 0 } else { bytes.len() };
             (n_taken, n_taken)
         };
-        if let Ok(Some(n_taken)) = ready!(transport.poll_read_with(cx, read))
-            && n_taken > 0
+        let read = ready!(self.transport.poll_read_with(cx, read));
+        self.took(&read, matches!(looked, Looked::Answer(_)));
+        Poll::Ready(looked)
+    }
+
+    /// Looks for the body of an answer whose head came before it. `None` if it is not whole, or
+    /// there is none; then nothing was taken of it.
+    pub(crate) fn poll_plain_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &PlainHead,
+        options: &SessionOptions,
+    ) -> Poll<Option<Content>> {
+        let local = &self.local;
+        let mut body = None;
+        let read = |bytes: &[u8]| {
+            if head.said.framing == Framing::Length(bytes.len() as u64) {
+                body = Some(content(local, bytes, options));
+            }
+            let n_taken = if body.is_some() { bytes.len() } else { 0 };
+            (n_taken, n_taken)
+        };
+        let read = ready!(self.transport.poll_read_with(cx, read));
+        self.took(&read, body.is_some());
+        Poll::Ready(body)
+    }
+
+    /// So many bytes were taken, and the answer may be whole.
+    #[inline]
+    fn took(&mut self, read: &io::Result<Option<usize>>, is_whole: bool) {
+        if let Ok(Some(n_taken)) = read
+            && *n_taken > 0
         {
-            *n_read += n_taken as u64;
-            *n_steps += 1;
-            *is_ready = true;
+            self.n_read += *n_taken as u64;
+            self.n_steps += 1;
+            self.is_ready = is_whole;
         }
-        Poll::Ready(answer)
     }
 }
 
-/// The plain answer that these bytes are, if they are one and no more than it.
+/// What these bytes are, if they are a plain answer or its head, and no more than that.
 #[inline]
-fn plain(
-    local: &Local,
-    bytes: &[u8],
-    is_head: bool,
-    options: &SessionOptions,
-) -> Option<PlainAnswer> {
-    let (said, head) = local.read_head(bytes, is_head).ok()??;
-    let Framing::Length(length) = said.framing else { return None };
-    let body = &bytes[head.len()..];
-    if !is_plain(&said) || body.len() as u64 != length || length > options.body_bytes_max {
-        return None;
+fn look(local: &Local, bytes: &[u8], is_head: bool, options: &SessionOptions) -> Looked {
+    let Ok(Some((said, head))) = local.read_head(bytes, is_head) else { return Looked::Other };
+    let Framing::Length(length) = said.framing else { return Looked::Other };
+    if !is_plain(&said) || length > options.body_bytes_max {
+        return Looked::Other;
     }
-    let body = match options.discard_bodies {
-        true => Content::Discarded(length),
+    let body = &bytes[head.len()..];
+    if body.len() as u64 == length {
+        let body = content(local, body, options);
+        return Looked::Answer(PlainAnswer { status: said.status, head, body });
+    }
+    // Some servers send a head by itself; what else is incomplete is rare.
+    match body.is_empty() && length <= PLAIN_BYTES_MAX {
+        true => Looked::Head(PlainHead { said, bytes: head }),
+        false => Looked::Other,
+    }
+}
+
+#[inline]
+fn content(local: &Local, body: &[u8], options: &SessionOptions) -> Content {
+    match options.discard_bodies {
+        true => Content::Discarded(body.len() as u64),
         false => Content::Kept(local.keep_bytes(body)),
-    };
-    Some(PlainAnswer { status: said.status, head, body })
+    }
 }
 
 fn is_plain(head: &lean::Head) -> bool {
