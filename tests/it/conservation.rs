@@ -50,7 +50,9 @@ fn every_request_is_recorded_once_when_the_run_time_ends() {
 fn check_ended_by(signal: &str) {
     let target = target();
     let url = format!("{}/delay/20", target.url());
-    let program = Program::start(HATCHERY, &[&url, "-u", "50", "--json"]);
+    // Whoever runs the tests may ignore the signal, under `nohup` for one, and hand that down.
+    let heeding = format!("--default-signal={signal}");
+    let program = Program::start("env", &[&heeding, HATCHERY, &url, "-u", "50", "--json"]);
     wait_until("requests were served", || target.served().total() > 200);
     program.signal(signal);
     let finished = program.finish();
