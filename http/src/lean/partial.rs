@@ -5,7 +5,7 @@ use super::{
     headers::HeadBytes,
 };
 
-/// Looks at a head that comes line by line: enough for its headers and some empty lines before. One
+/// Looks at a head that comes line by line: enough for its headers and its first and last line. One
 /// that drips in must not be parsed anew with each byte.
 const LOOKS_MAX: usize = HEADERS_MAX + 50;
 
@@ -18,6 +18,8 @@ pub(crate) type Seen = Result<Option<(Head, HeadBytes)>, Malformed>;
 pub(crate) struct Partial {
     bytes: Vec<u8>,
     n_looks: usize,
+    /// Bytes of empty lines that came before it, which count for nothing.
+    n_empty: usize,
 }
 
 impl Partial {
@@ -41,7 +43,7 @@ impl Partial {
         match read(all) {
             Ok(Some((head, kept))) => {
                 let n_bytes = kept.len();
-                if n_before > 0 {
+                if n_before > 0 || self.n_empty > 0 {
                     *self = Partial::default();
                 }
                 (n_bytes.saturating_sub(n_before), Ok(Some((head, kept))))
@@ -50,9 +52,25 @@ impl Partial {
                 if n_before == 0 {
                     self.bytes.extend_from_slice(bytes);
                 }
-                (bytes.len(), Ok(None))
+                (bytes.len(), self.drop_empty_lines())
             }
             Err(why) => (bytes.len(), Err(why)),
+        }
+    }
+}
+
+impl Partial {
+    /// Forgets what has come if it is nothing but empty lines; of those a head may have any number
+    /// before it, within its limit of bytes, however they are cut.
+    fn drop_empty_lines(&mut self) -> Seen {
+        let is_empty = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        if self.bytes.ends_with(b"\n") && self.bytes.iter().all(is_empty) {
+            self.n_empty += self.bytes.len();
+            (self.bytes, self.n_looks) = (vec![], 0);
+        }
+        match self.n_empty + self.bytes.len() >= HEAD_BYTES_MAX {
+            true => Err(Malformed::HeadTooLarge),
+            false => Ok(None),
         }
     }
 }
@@ -79,7 +97,10 @@ mod tests {
             let (n, read) = partial.read(piece, |bytes| read_alone(bytes, false));
             n_taken += n;
             if let Some((_, head)) = read? {
-                assert_eq!(head.len(), n_taken, "the head's bytes are what was taken");
+                assert!(
+                    text[..n_taken].ends_with(&head),
+                    "the head's bytes are what was taken last"
+                );
                 return Ok(Some(text.len() - n_taken));
             }
         }
@@ -98,6 +119,17 @@ mod tests {
             }
             assert_eq!(read(text, text.len()), Ok(Some(4)));
         }
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_do_not_count_however_they_are_cut() {
+        let text = ["\n".repeat(300), "\r\n".repeat(300)].concat();
+        let text = format!("{text}HTTP/1.1 200 OK\r\n\r\n");
+        for n_bytes in [1, 2, 3, 7, text.len()] {
+            assert_eq!(read(text.as_bytes(), n_bytes), Ok(Some(0)), "{n_bytes}");
+        }
+        // Half a line end is none.
+        assert!(read(b"\n\rHTTP/1.1 200 OK\r\n\r\n", 1).is_err());
     }
 
     #[test]
