@@ -1,5 +1,6 @@
 //! The head of a response, whoever read it.
 
+use super::lean::may_be_plain;
 use crate::{
     error::HttpError,
     lean::{self, Body, HeadBytes, Headers, Malformed},
@@ -9,9 +10,6 @@ use hyper::{
     body::{Body as _, Incoming},
     ext::ReasonPhrase,
 };
-
-/// A body that may still come in one piece with its head.
-pub(super) const PLAIN_BYTES_MAX: u64 = 4 * 1024;
 
 /// The head of a response, and the way to its body.
 pub(crate) struct Head {
@@ -23,6 +21,8 @@ pub(crate) struct Head {
     pub(crate) sets_cookies: bool,
     /// Whether the body is compressed.
     pub(crate) is_encoded: bool,
+    /// Whether answers like it may be [`super::PlainAnswer`]s, as far as the head tells.
+    pub(crate) is_plain: bool,
     pub(super) body: HeadBody,
 }
 
@@ -52,21 +52,9 @@ impl Head {
             headers,
             sets_cookies: head.has_set_cookie,
             is_encoded: head.has_encoding,
+            is_plain: may_be_plain(&head),
             body: HeadBody::Lean { body: Body::new(head.framing), keep_alive: head.keep_alive },
         })
-    }
-
-    /// Whether the answer may be a [`super::PlainAnswer`], as far as the head tells.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        let is_short = match &self.body {
-            HeadBody::Lean { body: Body::Length(length), keep_alive: true } => {
-                *length <= PLAIN_BYTES_MAX
-            }
-            HeadBody::Lean { body: Body::End, keep_alive: true } => true,
-            _ => false,
-        };
-        is_short && !self.sets_cookies && !self.is_encoded && self.reason.is_none()
     }
 
     /// The length of the body, where the head tells it.

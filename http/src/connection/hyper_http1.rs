@@ -180,6 +180,7 @@ where
             reason,
             sets_cookies: parts.headers.contains_key(SET_COOKIE),
             is_encoded: parts.headers.contains_key(CONTENT_ENCODING),
+            is_plain: false,
             headers: parts.headers.into(),
             body: HeadBody::Hyper(body),
         }))

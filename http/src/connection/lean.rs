@@ -11,6 +11,7 @@ use crate::{
     local::Local,
     request::Deadline,
 };
+pub(super) use plain::may_be_plain;
 pub(crate) use plain::{Looked, PlainAnswer, PlainHead};
 use std::{
     fmt,

@@ -57,9 +57,7 @@ impl Partial {
             Err(why) => (bytes.len(), Err(why)),
         }
     }
-}
 
-impl Partial {
     /// Forgets what has come if it is nothing but empty lines; of those a head may have any number
     /// before it, within its limit of bytes, however they are cut.
     fn drop_empty_lines(&mut self) -> Seen {

@@ -92,11 +92,11 @@ pub(super) async fn follow(
             return Ok(Followed { response, end_ns, open });
         }
         let n_steps = answered.lease.connection.n_steps();
-        let is_plain = answered.head.is_plain();
+        let is_plain = answered.head.is_plain;
         let (body, end_ns) = answered.body(session, &mut deadline).await?;
         // Its body came as one piece, with the head or after it.
         let is_whole = answered.lease.connection.n_steps() <= n_steps + 1;
-        hop.target.is_plain.set(is_plain && is_whole && next.is_none());
+        hop.target.is_plain.set(is_plain && is_whole);
         session.give_back(answered.lease)?;
         let head = &mut answered.head;
         // Not part of the response time: it is this core's work, not the server's.

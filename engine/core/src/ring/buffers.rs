@@ -45,12 +45,14 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: advice on a mapping of ours, which changes nothing of its content. Buffers are used
-        // in turn, so that on small pages each receive would be one on a page not seen for long. Where
-        // there are no large pages, small ones do.
-        unsafe { libc::madvise(start, bytes, libc::MADV_HUGEPAGE) };
         let start = NonNull::new(start.cast()).expect("a mapping is never at address zero");
         Ok(Mapping { start, bytes, is_leaked: false })
+    }
+
+    /// Asks for large pages. Where there are none, small ones do.
+    fn prefer_large_pages(&self) {
+        // SAFETY: advice on a mapping of ours, which changes nothing of its content.
+        unsafe { libc::madvise(self.start.as_ptr().cast(), self.bytes, libc::MADV_HUGEPAGE) };
     }
 }
 
@@ -82,6 +84,8 @@ impl Buffers {
     pub(super) fn register(submitter: &Submitter<'_>) -> io::Result<Buffers> {
         let entries = Mapping::new(usize::from(BUFFERS_N) * size_of::<BufRingEntry>())?;
         let data = Mapping::new(usize::from(BUFFERS_N) * BUFFER_BYTES)?;
+        // They are used in turn: each receive would be one on a small page not seen for long.
+        data.prefer_large_pages();
         // SAFETY: `entries` is page-aligned, zeroed, large enough for `BUFFERS_N` entries, and is
         // unmapped only after the ring is closed (field order of `Driver`).
         unsafe {

@@ -47,9 +47,8 @@ impl Driver {
     /// Has those fetched who will read what has come.
     fn fetch_readers(&self, completions: &[(u64, i32, u32)]) {
         for &(user_data, ..) in completions {
-            let slot = (user_data & u64::from(u32::MAX)) as usize;
             if Kind::of(user_data) == Kind::Receive
-                && let Some(socket) = self.sockets.get(slot)
+                && let Some(socket) = self.sockets.get(Kind::slot(user_data))
             {
                 socket.reader.fetch();
             }
@@ -83,7 +82,7 @@ impl Driver {
 
     fn complete(&mut self, user_data: u64, result: i32, flags: u32) {
         let more = cqueue::more(flags);
-        let slot = (user_data & u64::from(u32::MAX)) as usize;
+        let slot = Kind::slot(user_data);
         let kind = Kind::of(user_data);
         if kind == Kind::Wake {
             self.wake_armed = false;

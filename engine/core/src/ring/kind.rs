@@ -34,6 +34,11 @@ impl Kind {
         }
     }
 
+    /// The slot that a completion names.
+    pub(super) fn slot(user_data: u64) -> usize {
+        (user_data & u64::from(u32::MAX)) as usize
+    }
+
     pub(super) fn user_data(self, slot: usize) -> u64 {
         (self as u64) << 32 | slot as u64
     }

@@ -173,6 +173,7 @@ impl Http2Stream {
             reason: None,
             sets_cookies: parts.headers.contains_key(SET_COOKIE),
             is_encoded: parts.headers.contains_key(CONTENT_ENCODING),
+            is_plain: false,
             headers: parts.headers.into(),
             body: HeadBody::Http2 { length },
         })

@@ -2,7 +2,6 @@
 
 use super::LeanConnection;
 use crate::{
-    connection::head::PLAIN_BYTES_MAX,
     lean::{self, Framing, HeadBytes},
     local::Local,
     options::SessionOptions,
@@ -14,8 +13,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// An answer that is complete with its first bytes, or comes as a head and a body, leaves its connection as it was, and asks for
-/// nothing: no cookie to keep, no redirect to follow, no coding to undo.
+/// A body that may come in one piece.
+const PLAIN_BYTES_MAX: u64 = 4 * 1024;
+
+/// An answer that is complete with its first bytes, or comes as a head and a body, leaves its
+/// connection as it was, and asks for nothing: no cookie to keep, no redirect to follow, no coding
+/// to undo.
 pub(crate) struct PlainAnswer {
     pub(crate) status: u16,
     /// Its head's bytes.
@@ -129,7 +132,7 @@ fn look(local: &Local, bytes: &[u8], is_head: bool, options: &SessionOptions) ->
         return Looked::Answer(PlainAnswer { status: said.status, head, body });
     }
     // Some servers send a head by itself; what else is incomplete is rare.
-    match body.is_empty() && length <= PLAIN_BYTES_MAX {
+    match body.is_empty() && is_short(&said) {
         true => Looked::Head(PlainHead { said, bytes: head }),
         false => Looked::Other,
     }
@@ -141,6 +144,15 @@ fn content(local: &Local, body: &[u8], options: &SessionOptions) -> Content {
         true => Content::Discarded(body.len() as u64),
         false => Content::Kept(local.keep_bytes(body)),
     }
+}
+
+/// Whether the next answer like this one may be plain, as far as the head tells.
+pub(in crate::connection) fn may_be_plain(head: &lean::Head) -> bool {
+    is_plain(head) && is_short(head)
+}
+
+fn is_short(head: &lean::Head) -> bool {
+    matches!(head.framing, Framing::Length(length) if length <= PLAIN_BYTES_MAX)
 }
 
 fn is_plain(head: &lean::Head) -> bool {
