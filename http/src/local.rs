@@ -5,7 +5,7 @@ use crate::{
     connection::{Http2Connections, KnownTerms, Own, Pool, SharedPool, TlsConfigs},
     lean::{KnownHeads, Seen},
     options::{HttpDefaults, PoolChoice, SessionOptions},
-    request::{Parts, Spare},
+    request::{Parts, Spare, Verbs},
     site::{Origin, Site},
 };
 use bytes::Bytes;
@@ -36,6 +36,7 @@ pub(crate) struct Local {
     pub(crate) no_parts: Parts,
     sites: RefCell<FxHashMap<Box<str>, Rc<Site>>>,
     origins: RefCell<FxHashMap<Box<str>, Rc<Origin>>>,
+    pub(crate) verbs: Verbs,
     spare_headers: RefCell<Vec<HeaderMap>>,
     blocks: RefCell<Blocks>,
     heads: RefCell<KnownHeads>,
@@ -72,6 +73,7 @@ impl Local {
             no_parts: Parts::default(),
             sites: RefCell::default(),
             origins: RefCell::default(),
+            verbs: Verbs::default(),
             spare_headers: RefCell::default(),
             blocks: RefCell::default(),
             heads: RefCell::default(),

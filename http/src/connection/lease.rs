@@ -1,10 +1,15 @@
 //! A connection in the hands of a request.
 
 use super::{Connection, Route, shared::Slot};
+use std::ops::{Deref, DerefMut};
 
-/// A connection, and what is known of it beside its bytes.
+/// A connection, and what is known of it beside its bytes. One word: it goes from the pool to a
+/// request and back for each of them.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Lease(Box<Leased>);
+
+#[derive(Debug)]
+pub(crate) struct Leased {
     pub(crate) connection: Connection,
     pub(crate) route: Route,
     /// Requests sent on it so far.
@@ -16,9 +21,33 @@ pub(crate) struct Lease {
 impl Lease {
     /// A new connection.
     pub(super) fn new(connection: Connection, route: Route, slot: Option<Slot>) -> Lease {
-        Lease { connection, route, n_requests: 0, slot }
+        Lease(Box::new(Leased { connection, route, n_requests: 0, slot }))
     }
 
+    /// Closes the connection, and tells where it led and what place it had.
+    pub(super) fn close(self) -> (Route, Option<Slot>) {
+        let Leased { route, slot, .. } = *self.0;
+        (route, slot)
+    }
+}
+
+impl Deref for Lease {
+    type Target = Leased;
+
+    #[inline]
+    fn deref(&self) -> &Leased {
+        &self.0
+    }
+}
+
+impl DerefMut for Lease {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Leased {
+        &mut self.0
+    }
+}
+
+impl Leased {
     /// Whether it has served a request before.
     #[inline]
     pub(crate) fn is_reused(&self) -> bool {

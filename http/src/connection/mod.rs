@@ -40,11 +40,11 @@ pub(crate) use wire::Wire;
 #[derive(Debug)]
 pub(crate) enum Connection {
     /// HTTP/1.1 by [`crate::lean`].
-    Lean(Box<LeanConnection>),
+    Lean(LeanConnection),
     /// hyper's HTTP/1.1.
     Hyper(Box<HyperConnection>),
     /// A stream of a connection that is shared.
-    Http2(Box<Http2Stream>),
+    Http2(Http2Stream),
 }
 
 /// What a connection is good for after a response.

@@ -56,8 +56,7 @@ pub(crate) async fn renew(
 ) -> Result<Lease, HttpError> {
     match &lease.connection {
         Connection::Http2(_) => {
-            let Lease { connection, route, .. } = lease;
-            drop(connection);
+            let (route, _) = lease.close();
             obtain(session, &route, deadline).await
         }
         _ => replace(session, lease, deadline).await,
@@ -69,8 +68,7 @@ async fn replace(
     lease: Lease,
     deadline: &mut Deadline,
 ) -> Result<Lease, HttpError> {
-    let Lease { connection, route, slot, .. } = lease;
-    drop(connection);
+    let (route, slot) = lease.close();
     connect(session, &route, slot, deadline).await
 }
 
@@ -152,7 +150,7 @@ pub(super) async fn transport_by(
 pub(super) async fn over(session: &Inner, transport: Transport) -> Result<Connection, HttpError> {
     if session.options.lean {
         let connection = LeanConnection::new(&session.local, transport);
-        return Ok(Connection::Lean(Box::new(connection)));
+        return Ok(Connection::Lean(connection));
     }
     let connection = HyperConnection::new(Wire::new(transport)).await;
     Ok(Connection::Hyper(Box::new(connection)))

@@ -19,7 +19,8 @@ pub fn members(data: &[u8]) {
     let local = local();
     let target = target(&local, "http://example.org/folder/page?q=1");
     let body = Content::Kept(Bytes::copy_from_slice(&whole[n_head..]));
-    let response = Response::new(Rc::clone(&local), &Method::GET, &target, &mut head, body, 1);
+    let response =
+        Response::new(Rc::clone(&local), &local.verbs.of(Method::GET), &target, &mut head, body, 1);
     for link in response.links() {
         let header = response.headers().get_all("link").iter();
         let n_bytes: usize = header.map(HeaderValue::len).sum();

@@ -52,7 +52,7 @@ impl Hop {
 
     /// Whether a server is told that there is no body: it expects one of all methods but these.
     pub(super) fn says_no_body(&self) -> bool {
-        !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        !matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
     /// Begins to send its body.

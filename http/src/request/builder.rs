@@ -1,6 +1,6 @@
 //! Putting a request together; awaiting it sends it.
 
-use super::{mode::Plain, parts::Parts, prepared::PreparedRequest, signer::Signer};
+use super::{mode::Plain, parts::Parts, prepared::PreparedRequest, signer::Signer, verb::Verb};
 use crate::{
     cookies::Cookies,
     error::HttpError,
@@ -19,7 +19,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData, rc::Rc, time::Duration};
 #[must_use = "a request is sent when it is awaited"]
 pub struct RequestBuilder<'a, Mode = Plain> {
     pub(super) session: &'a HttpSession,
-    pub(super) method: Method,
+    pub(super) method: Verb,
     pub(super) path: Cow<'static, str>,
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) parts: Option<Box<Parts>>,
@@ -32,6 +32,7 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
         method: Method,
         path: Cow<'static, str>,
     ) -> RequestBuilder<'a, Mode> {
+        let method = session.0.local.verbs.of(method);
         RequestBuilder { session, method, path, name: None, parts: None, mode: PhantomData }
     }
 }
@@ -39,7 +40,7 @@ impl<'a, Mode> RequestBuilder<'a, Mode> {
 /// A request that no longer borrows anything.
 pub(super) struct Detached {
     pub(super) session: Rc<Inner>,
-    pub(super) method: Method,
+    pub(super) method: Verb,
     pub(super) path: Cow<'static, str>,
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) parts: Option<Box<Parts>>,

@@ -5,6 +5,7 @@ use super::{
     challenge::{Parameters, challenges},
     follow::{Followed, Hop, follow},
     parts::Parts,
+    verb::Verb,
 };
 use crate::{
     error::HttpError,
@@ -13,7 +14,9 @@ use crate::{
     site::{Origin, Target},
 };
 use hatchery_core::shard::Ticket;
-use http::{HeaderMap, HeaderValue, Method, header::WWW_AUTHENTICATE};
+#[cfg(any(test, fuzzing))]
+use http::Method;
+use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512, Sha512_256};
 use std::{cell::Cell, fmt::Write, rc::Rc};
@@ -58,7 +61,7 @@ pub(super) async fn follow_with(
     session: &Inner,
     parts: &mut Parts,
     credentials: Rc<Credentials>,
-    (method, target): (Method, Rc<Target>),
+    (method, target): (Verb, Rc<Target>),
     ticket: &Ticket,
 ) -> Result<Followed, HttpError> {
     let mut hop = Hop::first(method, target, parts, ticket.start_ns());
@@ -76,7 +79,7 @@ pub(super) async fn follow_with(
         if is_refused || !Rc::ptr_eq(&at.origin, &hop.target.origin) {
             break;
         }
-        hop.method = followed.response.request_method().clone();
+        hop.method = followed.response.verb().clone();
         hop.is_bare |= followed.response.history().iter().any(takes_body);
         hop.body = hop.body.filter(|_| !hop.is_bare);
         hop.start_ns = followed.end_ns;
@@ -284,7 +287,7 @@ pub(crate) fn answer_to(headers: &HeaderMap, target: Rc<Target>) -> Option<Heade
     let credentials =
         Credentials { user: "a \"user\" \\".to_owned(), password: "password".to_owned() };
     let parts = Parts::default();
-    let hop = Hop::first(Method::GET, target, &parts, 0);
+    let hop = Hop::first(Verb::from(Method::GET), target, &parts, 0);
     challenge.answer(&credentials, &hop, &parts, "c0ffee").ok()
 }
 
@@ -300,7 +303,7 @@ mod tests {
     fn hop(origin: &Rc<Origin>, path: &str, parts: &Parts) -> Hop {
         let url = format!("http://www.example.org{path}").parse().expect("a URL");
         let target = Target::below(origin, &url).expect("of that origin");
-        Hop::first(Method::GET, Rc::new(target), parts, 0)
+        Hop::first(Verb::from(Method::GET), Rc::new(target), parts, 0)
     }
 
     /// RFC 7616, section 3.9.1.

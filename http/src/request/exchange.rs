@@ -93,7 +93,7 @@ pub(super) async fn exchange(
         let sent = match &mut lease.connection {
             Connection::Lean(connection) => {
                 parts.keep(|| PreparedRequest::of_http1(session, parts, hop, &way));
-                let is_head = hop.method == Method::HEAD;
+                let is_head = *hop.method == Method::HEAD;
                 let write = |buffer: &mut Vec<u8>| write(buffer, session, parts, hop, &way);
                 match hop.stream(parts) {
                     None => {
@@ -243,7 +243,7 @@ fn request(
     way: &Way<'_>,
 ) -> Result<Request<ReqBody>, HttpError> {
     let mut request = Request::new(hop.open_body(parts)?);
-    *request.method_mut() = hop.method.clone();
+    *request.method_mut() = Method::clone(&hop.method);
     *request.uri_mut() = match way.forwarder {
         None => hop.target.uri.clone(),
         Some(_) => hop.target.text().parse().expect("the URL of a target is one"),

@@ -6,6 +6,7 @@ use super::{
     exchange::{Begun, exchange},
     open::Open,
     parts::Parts,
+    verb::Verb,
 };
 use crate::{
     connection::Head,
@@ -23,7 +24,7 @@ use url::Url;
 /// One step of a request: the first, or where a redirect leads.
 #[derive(Clone, Debug)]
 pub(crate) struct Hop {
-    pub(crate) method: Method,
+    pub(crate) method: Verb,
     pub(crate) target: Rc<Target>,
     pub(crate) body: Option<Bytes>,
     /// Whether a redirect took the body away, and the headers that describe it with it.
@@ -35,7 +36,7 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
-    pub(crate) fn first(method: Method, target: Rc<Target>, parts: &Parts, start_ns: u64) -> Hop {
+    pub(crate) fn first(method: Verb, target: Rc<Target>, parts: &Parts, start_ns: u64) -> Hop {
         let body = parts.body.clone();
         Hop { method, target, body, is_bare: false, is_trusted: true, start_ns }
     }
@@ -64,7 +65,7 @@ pub(super) async fn follow(
     ticket: &Ticket,
     mut begun: Option<Begun>,
 ) -> Result<Followed, HttpError> {
-    let follows = parts.allow_redirects.unwrap_or(hop.method != Method::HEAD);
+    let follows = parts.allow_redirects.unwrap_or(*hop.method != Method::HEAD);
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
     let mut history = vec![];
     loop {
@@ -153,7 +154,7 @@ fn next(session: &Inner, hop: &Hop, head: &Head) -> Result<Option<Hop>, HttpErro
     let status = head.status.as_u16();
     let keeps_body = matches!(status, 307 | 308);
     Ok(Some(Hop {
-        method: redirected_method(status, &hop.method),
+        method: session.local.verbs.of(redirected_method(status, &hop.method)),
         target: Rc::new(target),
         body: hop.body.clone().filter(|_| keeps_body),
         is_bare: hop.is_bare || !keeps_body,

@@ -42,7 +42,7 @@ pub(super) fn http2_request(
     }
     let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let mut request = Request::new(());
-    *request.method_mut() = hop.method.clone();
+    *request.method_mut() = http::Method::clone(&hop.method);
     *request.uri_mut() = stream.uri(&hop.target.uri, authority);
     *request.headers_mut() = headers;
     request

@@ -1,5 +1,6 @@
 //! Under which entry of the statistics a request is counted.
 
+use super::verb::Verb;
 use crate::site::Target;
 use hatchery_core::{events::RequestNames, shard::Shard, stats::EntryId};
 use http::Method;
@@ -8,7 +9,7 @@ use std::{borrow::Cow, rc::Rc};
 /// Method and name of a request.
 #[derive(Debug)]
 pub(crate) struct Label {
-    pub(crate) method: Method,
+    pub(crate) method: Verb,
     /// The name that was given to it.
     pub(crate) given: Option<Cow<'static, str>>,
     /// Where it went first; its path and query are the name otherwise.

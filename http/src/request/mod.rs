@@ -21,6 +21,7 @@ mod quick;
 mod responding;
 mod signer;
 mod terms;
+mod verb;
 mod write;
 
 pub(crate) use body::ReqBody;
@@ -46,4 +47,5 @@ pub use prepared::PreparedRequest;
 pub use responding::Responding;
 pub(crate) use signer::{Sign, Signer};
 pub(crate) use terms::{OwnTerms, ProxyChoice};
+pub(crate) use verb::{Verb, Verbs};
 pub(crate) use write::write_upgrade;

@@ -2,8 +2,8 @@
 
 use super::{
     builder::RequestBuilder,
-    perform::{Finished, Sent, resolve},
-    quick::{Flight, Give},
+    perform::{Finished, resolve},
+    quick::{Flight, Give, Landed},
 };
 use crate::{
     response::{CatchResponse, Response, RestResponse, StreamResponse},
@@ -124,8 +124,8 @@ impl Give for Plain {
     type Output = Response;
 
     #[inline]
-    fn plain(response: Response, sent: Sent, session: &Rc<Inner>) -> Response {
-        sent.record_response(&session.shard, &response, response.length());
+    fn plain(response: Response, landed: Landed<'_>, session: &Rc<Inner>) -> Response {
+        landed.record(session, &response);
         response
     }
 

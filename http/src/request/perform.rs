@@ -8,13 +8,13 @@ use super::{
     label::Label,
     open::Open,
     parts::Parts,
+    verb::Verb,
 };
 use crate::{error::HttpError, response::Response, session::Inner};
 use hatchery_core::{
     shard::{Shard, Ticket},
     stats::Failure,
 };
-use http::Method;
 use std::rc::Rc;
 
 /// A request that has ended and is to be recorded.
@@ -105,7 +105,7 @@ pub(super) async fn perform(call: Call, begun: Option<(Ticket, Begun)>) -> Finis
 }
 
 impl Finished {
-    fn unsent(local: Rc<crate::local::Local>, method: Method, error: HttpError) -> Finished {
+    fn unsent(local: Rc<crate::local::Local>, method: Verb, error: HttpError) -> Finished {
         let response = Response::failed(local, method, None, error);
         Finished { response, sent: None, open: None }
     }
@@ -130,9 +130,8 @@ impl Finished {
 impl Sent {
     /// Records the request by its response's status.
     #[inline]
-    pub(crate) fn record_response(self, shard: &Shard, response: &Response, length: u64) {
-        let failure = response.failure(self.label.name());
-        self.record(shard, response.status_code(), length, failure.as_ref());
+    pub(crate) fn record_response(mut self, shard: &Shard, response: &Response, length: u64) {
+        self.label.record(&mut self.ticket, self.response_time_ns, shard, response, length);
     }
 
     #[inline]
@@ -140,5 +139,23 @@ impl Sent {
         let Sent { ticket, label, response_time_ns } = self;
         let entry = label.entry(shard);
         ticket.finish_after(response_time_ns, entry, status, bytes, failure, || label.names());
+    }
+}
+
+impl Label {
+    /// Records a request by its response's status, with its ticket where it lies.
+    #[inline]
+    pub(super) fn record(
+        &self,
+        ticket: &mut Ticket,
+        response_time_ns: u64,
+        shard: &Shard,
+        response: &Response,
+        length: u64,
+    ) {
+        let failure = response.failure(self.name());
+        let (entry, status) = (self.entry(shard), response.status_code());
+        let names = || self.names();
+        ticket.record_after(response_time_ns, entry, status, length, failure.as_ref(), names);
     }
 }

@@ -46,7 +46,7 @@ impl PreparedRequest {
 
     /// What goes over any HTTP with these headers.
     pub(super) fn of(hop: &Hop, headers: HeaderMap) -> Box<PreparedRequest> {
-        let (method, url) = (hop.method.clone(), hop.target.text());
+        let (method, url) = (Method::clone(&hop.method), hop.target.text());
         Box::new(PreparedRequest { method, url, headers, body: hop.body.clone() })
     }
 

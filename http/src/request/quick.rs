@@ -51,7 +51,8 @@ pub(super) struct Flight {
 /// would take 1.5 % more instructions.
 struct OnItsWay {
     ticket: Ticket,
-    lease: Lease,
+    /// Until it is given back.
+    lease: Option<Lease>,
 }
 
 /// How the outcome of a request is given to whoever awaits it.
@@ -60,12 +61,40 @@ pub(super) trait Give {
 
     /// What came of a plain request that went the quick way.
     #[inline]
-    fn plain(response: Response, sent: Sent, session: &Rc<Inner>) -> Self::Output {
-        Self::usual(Finished { response, sent: Some(sent), open: None }, session)
+    fn plain(response: Response, landed: Landed<'_>, session: &Rc<Inner>) -> Self::Output {
+        let sent = Some(landed.into_sent());
+        Self::usual(Finished { response, sent, open: None }, session)
     }
 
     /// What came of any other.
     fn usual(finished: Finished, session: &Rc<Inner>) -> Self::Output;
+}
+
+/// A plain request that was answered and is to be recorded, where it lies.
+pub(super) struct Landed<'f> {
+    flight: &'f mut Flight,
+    response_time_ns: u64,
+}
+
+impl Landed<'_> {
+    /// Records it by its response's status.
+    #[inline]
+    pub(super) fn record(self, session: &Inner, response: &Response) {
+        let (Some(call), Some(way)) = (&self.flight.call, &mut self.flight.on_its_way) else {
+            unreachable!("it has landed")
+        };
+        let (shard, length) = (&session.shard, response.length());
+        call.label.record(&mut way.ticket, self.response_time_ns, shard, response, length);
+    }
+
+    fn into_sent(self) -> Sent {
+        let (Some(Call { label, .. }), Some(OnItsWay { ticket, .. })) =
+            (self.flight.call.take(), self.flight.on_its_way.take())
+        else {
+            unreachable!("it has landed")
+        };
+        Sent { ticket, label, response_time_ns: self.response_time_ns }
+    }
 }
 
 impl Flight {
@@ -87,7 +116,9 @@ impl Flight {
         if self.on_its_way.is_none() && (self.usual.is_some() || !self.begin(cx)) {
             return self.poll_usual(cx).map(|finished| G::usual(finished, session));
         }
-        let (Some(call), Some(OnItsWay { lease, .. })) = (&self.call, &mut self.on_its_way) else {
+        let (Some(call), Some(OnItsWay { lease: Some(lease), .. })) =
+            (&self.call, &mut self.on_its_way)
+        else {
             unreachable!("it has begun")
         };
         let Connection::Lean(connection) = &mut lease.connection else {
@@ -95,7 +126,7 @@ impl Flight {
         };
         let options = &session.options;
         if self.answered.is_none() {
-            let is_head = call.label.method == Method::HEAD;
+            let is_head = *call.label.method == Method::HEAD;
             match ready!(connection.poll_plain(cx, is_head, options)) {
                 Looked::Answer(answer) => {
                     return Poll::Ready(self.finish::<G>(answer, None, session));
@@ -144,7 +175,7 @@ impl Flight {
             connection.begin_plain(cx, |buffer| write(buffer, session, parts, &hop, &way));
         if is_sent {
             lease.begin(0);
-            self.on_its_way = Some(OnItsWay { ticket, lease });
+            self.on_its_way = Some(OnItsWay { ticket, lease: Some(lease) });
             return true;
         }
         let call = self.call.take();
@@ -160,12 +191,12 @@ impl Flight {
         head_ns: Option<u64>,
         session: &Rc<Inner>,
     ) -> G::Output {
-        let (Some(call), Some(OnItsWay { ticket, lease })) =
-            (self.call.take(), self.on_its_way.take())
+        let (Some(Call { label, .. }), Some(OnItsWay { ticket, lease })) =
+            (&self.call, &mut self.on_its_way)
         else {
             unreachable!("it is on its way")
         };
-        let Call { label, .. } = call;
+        let lease = lease.take().expect("its answer came on it");
         let response_time_ns = ticket.received_after_ns();
         // Most often head and body come at once.
         let elapsed_ns =
@@ -178,7 +209,7 @@ impl Flight {
                 Response::failed(local, label.method.clone(), target, error)
             }
         };
-        G::plain(response, Sent { ticket, label, response_time_ns }, session)
+        G::plain(response, Landed { flight: self, response_time_ns }, session)
     }
 
     /// Goes on in the usual way, from as far as the request has come.
@@ -189,6 +220,7 @@ impl Flight {
         if let Some(call) = self.call.take() {
             let begun = self.on_its_way.take().map(|OnItsWay { ticket, lease }| {
                 call.label.first.is_plain.set(false);
+                let lease = lease.expect("its answer has not come");
                 (ticket, Begun { lease, is_sent: true, answered: self.answered.take() })
             });
             self.usual = Some(usual(call, begun));

@@ -20,7 +20,7 @@ pub(super) fn write(
 ) {
     let is_plain = is_plain(session, parts, hop, way);
     if is_plain
-        && hop.method == Method::GET
+        && *hop.method == Method::GET
         && hop.body.is_none()
         && let Some(lines) = hop.target.get_lines()
     {

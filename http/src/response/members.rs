@@ -10,7 +10,7 @@ use crate::{
     error::HttpError,
     lean::Headers,
     local::Local,
-    request::{Parts, PreparedRequest, is_redirect},
+    request::{Parts, PreparedRequest, Verb, is_redirect},
     site::{Target, quoted_url},
 };
 use bytes::Bytes;
@@ -34,7 +34,7 @@ use std::{borrow::Cow, fmt, mem, rc::Rc, time::Duration};
 /// or their own size if that is more.
 pub struct Response {
     local: Rc<Local>,
-    method: Method,
+    method: Verb,
     /// The last target, after redirects. `None` if the URL was of no use.
     target: Option<Rc<Target>>,
     status: u16,
@@ -59,7 +59,7 @@ struct Rare {
 impl Response {
     pub(crate) fn new(
         local: Rc<Local>,
-        method: &Method,
+        method: &Verb,
         target: &Rc<Target>,
         head: &mut Head,
         body: Content,
@@ -84,7 +84,7 @@ impl Response {
     #[inline]
     pub(crate) fn plain(
         local: Rc<Local>,
-        method: &Method,
+        method: &Verb,
         target: &Rc<Target>,
         answer: PlainAnswer,
         elapsed_ns: u64,
@@ -104,7 +104,7 @@ impl Response {
 
     pub(crate) fn failed(
         local: Rc<Local>,
-        method: Method,
+        method: Verb,
         target: Option<Rc<Target>>,
         error: HttpError,
     ) -> Response {
@@ -298,6 +298,11 @@ impl Response {
     /// and last byte. All of them are `None` unless the run measures phases: `--phases`.
     pub fn phases(&self) -> Phases {
         self.rare.as_ref().map(|rare| rare.phases).unwrap_or_default()
+    }
+
+    /// As [`Response::request_method`], to be handed on.
+    pub(crate) fn verb(&self) -> &Verb {
+        &self.method
     }
 
     /// The method of the request that this answers; a redirect may have changed it.

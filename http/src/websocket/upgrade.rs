@@ -68,7 +68,7 @@ async fn connect(
     let query = Some(&*parts.query).filter(|query| !query.is_empty());
     let first = session.site.target(&session.local, path, query)?;
     let given = name.or_else(|| session.request_name());
-    let method = Method::from_bytes(KIND).expect("it is a word");
+    let method = session.local.verbs.of(Method::from_bytes(KIND).expect("it is a word"));
     let label = Label { method, given, first };
     let ticket = session.begin(Some(&parts));
     let key = generate_key();
@@ -107,7 +107,8 @@ async fn shake_hands(
     let (target, failed) = (&label.first, |error| (0, error));
     let route = session.route(parts.terms.as_deref(), &target.origin).map_err(failed)?;
     let mut deadline = Deadline::start(&session.shard, parts.limits, ticket);
-    let hop = Hop::first(Method::GET, Rc::clone(target), parts, ticket.start_ns());
+    let get = session.local.verbs.of(Method::GET);
+    let hop = Hop::first(get, Rc::clone(target), parts, ticket.start_ns());
     if let Some(signer) = &parts.signer {
         signer.sign(session, parts, &hop);
     }

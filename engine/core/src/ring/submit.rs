@@ -22,6 +22,7 @@ impl Driver {
     /// Whatever memory the entry points to must stay where it is until its completion: it is a
     /// heap buffer owned by the operation's slot, and a slot is only freed when nothing is in
     /// flight for it.
+    #[inline(always)]
     pub(super) fn push(&mut self, entry: &squeue::Entry) {
         self.n_in_flight += 1;
         loop {
@@ -34,6 +35,7 @@ impl Driver {
         }
     }
 
+    #[inline(always)]
     fn push_for(&mut self, slot: usize, kind: Kind, entry: squeue::Entry) {
         self.sockets[slot].n_in_flight += 1;
         self.push(&entry.user_data(kind.user_data(slot)));

@@ -127,6 +127,7 @@ impl Ticket {
     }
 
     /// Records it with a response time measured before.
+    #[inline]
     pub fn finish_after<N: Into<RequestNames>>(
         mut self,
         latency_ns: u64,
@@ -136,6 +137,21 @@ impl Ticket {
         failure: Option<&Failure>,
         names: impl FnOnce() -> N,
     ) -> Duration {
+        self.record_after(latency_ns, id, status, bytes, failure, names)
+    }
+
+    /// As [`Ticket::finish_after`], but where it lies; nothing is left to do with it then.
+    #[inline]
+    pub fn record_after<N: Into<RequestNames>>(
+        &mut self,
+        latency_ns: u64,
+        id: EntryId,
+        status: u16,
+        bytes: u64,
+        failure: Option<&Failure>,
+        names: impl FnOnce() -> N,
+    ) -> Duration {
+        debug_assert!(self.open, "a request is recorded once");
         self.close();
         let end_unix_ns = self.shard.clock().unix_ns(self.start_ns + latency_ns);
         let sample = Sample { latency_ns: Some(latency_ns), bytes, status, failure, end_unix_ns };

@@ -84,12 +84,16 @@ impl<T, F: Future<Output = TaskResult<T>>> Future for Guard<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(Exit::StopUser));
         };
-        let result = match guard_call(|| future.poll(cx)) {
+        // Arm by arm, so that most of a result, which is room for an error, is not copied.
+        let exit = match guard_call(|| future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => result,
-            Err(exit) => Err(exit),
+            Ok(Poll::Ready(Ok(value))) => {
+                this.future.set(None);
+                return Poll::Ready(Ok(value));
+            }
+            Ok(Poll::Ready(Err(exit))) | Err(exit) => exit,
         };
         this.future.set(None);
-        Poll::Ready(result)
+        Poll::Ready(Err(exit))
     }
 }

@@ -124,7 +124,7 @@ async fn run<S: Tasks>(
     prepared: &Prepared<S>,
     set: &mut S,
     cx: &mut Cx<'_, S>,
-    wait: impl AsyncFn(&mut S, &mut Cx<'_, S>) -> TaskResult,
+    wait: impl AsyncFn(&mut S, &mut Cx<'_, S>) -> Waited,
 ) -> Exit {
     loop {
         if cx.actor.life() != Life::Running || !cx.actor.shard.may_begin_task() {
@@ -134,25 +134,38 @@ async fn run<S: Tasks>(
             let rng = &mut *cx.actor.shard.rng();
             (!prepared.is_empty()).then(|| Rc::clone(prepared.choose(&mut cx.position, rng)))
         });
-        let result = match task {
-            Some(task) => task(set, cx).await,
-            None => Err(no_tasks::<S>(prepared.had_tasks)),
+        let waits = match task {
+            // Nearly always, so that nothing else is to cost it anything.
+            Some(task) => match task(set, cx).await {
+                Ok(()) => Ok(true),
+                Err(exit) => settle(&cx.actor, exit),
+            },
+            None => settle(&cx.actor, no_tasks::<S>(prepared.had_tasks)),
         };
-        let waits = match result {
-            Ok(()) | Err(Exit::Reschedule { immediately: false }) => true,
-            Err(Exit::Reschedule { immediately: true }) => false,
-            Err(error @ Exit::Failed(_)) => {
-                cx.actor.report(&error);
-                if !cx.actor.shard.common().catch_exceptions {
-                    return error;
-                }
-                true
-            }
+        let waits = match waits {
+            Ok(waits) => waits,
             Err(exit) => return exit,
         };
         if waits && let Err(exit) = wait(set, cx).await {
-            return exit;
+            return *exit;
         }
+    }
+}
+
+/// What a task that did not simply return means for its set: whether it waits before the next one, or
+/// how it ends.
+#[cold]
+fn settle(actor: &Actor, exit: Exit) -> TaskResult<bool> {
+    match exit {
+        Exit::Reschedule { immediately } => Ok(!immediately),
+        error @ Exit::Failed(_) => {
+            actor.report(&error);
+            match actor.shard.common().catch_exceptions {
+                true => Ok(true),
+                false => Err(error),
+            }
+        }
+        exit => Err(exit),
     }
 }
 
@@ -166,22 +179,26 @@ fn no_tasks<S>(had_tasks: bool) -> Exit {
     })
 }
 
-async fn wait_user<U: User>(user: &mut U, cx: &mut Cx<'_, U>) -> TaskResult {
+/// As [`TaskResult`], in one word: it is looked at after every task, and seldom an error.
+type Waited = Result<(), Box<Exit>>;
+
+async fn wait_user<U: User>(user: &mut U, cx: &mut Cx<'_, U>) -> Waited {
     if U::WAIT.0 == Kind::Custom {
         let actor = Rc::clone(&cx.actor);
-        return wait_as_asked(&actor, user.wait_time(cx)).await;
+        return wait_as_asked(&actor, user.wait_time(cx)).await.map_err(Box::new);
     }
-    wait_by(&cx.actor, U::WAIT, None).await
+    go_on(wait_by(&cx.actor, U::WAIT, None).await).map_err(Box::new)
 }
 
-async fn wait_set<T: TaskSet>(set: &mut T, cx: &mut Cx<'_, T>) -> TaskResult {
-    match T::WAIT {
+async fn wait_set<T: TaskSet>(set: &mut T, cx: &mut Cx<'_, T>) -> Waited {
+    let waited = match T::WAIT {
         Some(Wait(Kind::Custom)) => {
             let actor = Rc::clone(&cx.actor);
             wait_as_asked(&actor, set.wait_time(cx)).await
         }
         _ => wait_in_task(cx).await,
-    }
+    };
+    waited.map_err(Box::new)
 }
 
 /// Waits as the set does, knowing only its context.
@@ -189,7 +206,7 @@ pub(super) async fn wait_in_task<S: Tasks>(cx: &mut Cx<'_, S>) -> TaskResult {
     let actor = Rc::clone(&cx.actor);
     if cx.wait.0 != Kind::Custom {
         let own = if cx.wait_is_users { None } else { Some(&mut cx.pacing) };
-        return wait_by(&actor, cx.wait, own).await;
+        return go_on(wait_by(&actor, cx.wait, own).await);
     }
     let user: &mut dyn Any = <S::Parent as Mount>::user(&mut cx.frame);
     // At the top the frame holds no user, and a set's own method needs the set: neither can be
@@ -236,7 +253,7 @@ pub(super) async fn user_wait_time<U: User>(user: &mut dyn Any, actor: Rc<Actor>
     user.wait_time(&mut cx).await
 }
 
-async fn wait_by(actor: &Actor, wait: Wait, own: Option<&mut Pacing>) -> TaskResult {
+async fn wait_by(actor: &Actor, wait: Wait, own: Option<&mut Pacing>) -> Life {
     if wait.0 == Kind::Constant(0.0) {
         // Nothing to reckon, so no look at the clock.
         return wait_until(actor, None).await;
@@ -258,10 +275,12 @@ async fn wait_by(actor: &Actor, wait: Wait, own: Option<&mut Pacing>) -> TaskRes
 }
 
 pub(super) async fn wait_seconds(actor: &Actor, wait_s: f64) -> TaskResult {
-    wait_until(actor, wait::end_ns(actor.shard.now_ns(), wait_s)).await
+    go_on(wait_until(actor, wait::end_ns(actor.shard.now_ns(), wait_s)).await)
 }
 
-async fn wait_until(actor: &Actor, end_ns: Option<u64>) -> TaskResult {
+/// Waits, and says how the user's life stands then: a word, where a result would be copied through
+/// all who wait for it.
+async fn wait_until(actor: &Actor, end_ns: Option<u64>) -> Life {
     match end_ns {
         None => let_others_run(actor).await,
         Some(end_ns) => {
@@ -276,7 +295,13 @@ async fn wait_until(actor: &Actor, end_ns: Option<u64>) -> TaskResult {
             actor.waiting.set(false);
         }
     }
-    match actor.life() {
+    actor.life()
+}
+
+/// Whether a user goes on after a wait.
+#[inline]
+fn go_on(life: Life) -> TaskResult {
+    match life {
         Life::Running => Ok(()),
         _ => Err(Exit::StopUser),
     }

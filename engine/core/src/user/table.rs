@@ -193,7 +193,10 @@ where
     Rc::new(move |set, cx| {
         let task = Rc::clone(&task);
         let actor = Rc::clone(&cx.actor);
-        Box::pin(guard(actor, async move { task(set, cx).await }))
+        // Made where it lies: put on the stack first, all of its room would be copied.
+        let place = Box::new_uninit();
+        let future = Box::write(place, guard(actor, async move { task(set, cx).await }));
+        Box::into_pin(future)
     })
 }
 

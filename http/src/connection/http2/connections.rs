@@ -174,7 +174,7 @@ impl Http2Connections {
 }
 
 fn stream(shared: Rc<Multiplexed>, is_reused: bool) -> Connection {
-    Connection::Http2(Box::new(Http2Stream::new(shared, is_reused)))
+    Connection::Http2(Http2Stream::new(shared, is_reused))
 }
 
 /// While it lives, a request is making a connection. Dropped without an end, it leaves that to the
