@@ -44,6 +44,8 @@ pub struct Shard {
     /// What protocols keep per core, one value of a type of its own each.
     locals: RefCell<Vec<Rc<dyn Any>>>,
     pub(super) n_in_flight: Cell<u64>,
+    /// Requests that are not under way any more.
+    pub(super) n_ended: Cell<u64>,
     /// When the ring's last turn ended, in shard nanoseconds.
     turned_ns: Cell<u64>,
     /// Task runs left before users stop by themselves; `u64::MAX` for no limit.
@@ -72,6 +74,7 @@ impl Shard {
             tasks: Tasks::default(),
             locals: RefCell::default(),
             n_in_flight: Cell::new(0),
+            n_ended: Cell::new(0),
             turned_ns: Cell::new(0),
             tasks_left: Cell::new(u64::MAX),
             parcels_left: Cell::new(PARCELS_PER_S_MAX),

@@ -148,7 +148,8 @@ impl Pump {
                 false => self.shard.now_ns(),
             };
             self.shard.set_turned(turned_ns);
-            self.gathering.saw(n_completions, turned_ns - slept_until_ns);
+            let n_ended = self.shard.n_ended.take();
+            self.gathering.saw(n_completions, n_ended, turned_ns - slept_until_ns);
             slept_until_ns = turned_ns;
             self.shard.timers.advance(slept_until_ns);
             if woken {

@@ -186,6 +186,7 @@ impl Ticket {
     fn close(&mut self) {
         self.open = false;
         self.shard.n_in_flight.set(self.shard.n_in_flight.get() - 1);
+        self.shard.n_ended.set(self.shard.n_ended.get() + 1);
     }
 }
 
