@@ -11,6 +11,7 @@ use crate::{
     local::Local,
     request::Deadline,
 };
+use hatchery_core::ring::Span;
 pub(super) use plain::may_be_plain;
 pub(crate) use plain::{Looked, PlainAnswer, PlainHead};
 use std::{
@@ -105,6 +106,10 @@ impl LeanConnection {
 
     pub(super) fn may_discard(&self) -> bool {
         self.transport.may_discard()
+    }
+
+    pub(super) fn keep_near(&mut self, spans: [Span; 2]) {
+        self.transport.stream().keep_near(spans);
     }
 
     pub(super) fn expect_bulk(&mut self, bulk: bool) {

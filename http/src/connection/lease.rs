@@ -1,7 +1,12 @@
 //! A connection in the hands of a request.
 
 use super::{Connection, Route, shared::Slot};
-use std::ops::{Deref, DerefMut};
+use crate::session::Inner;
+use hatchery_core::ring::Span;
+use std::{
+    ops::{Deref, DerefMut},
+    rc::Rc,
+};
 
 /// A connection, and what is known of it beside its bytes. One word: it goes from the pool to a
 /// request and back for each of them.
@@ -14,6 +19,8 @@ pub(crate) struct Leased {
     pub(crate) route: Route,
     /// Requests sent on it so far.
     n_requests: u32,
+    /// Whether its socket knows what is touched with it.
+    is_near: bool,
     /// Its place in a shared pool, where there is one.
     pub(super) slot: Option<Slot>,
 }
@@ -21,7 +28,7 @@ pub(crate) struct Leased {
 impl Lease {
     /// A new connection.
     pub(super) fn new(connection: Connection, route: Route, slot: Option<Slot>) -> Lease {
-        Lease(Box::new(Leased { connection, route, n_requests: 0, slot }))
+        Lease(Box::new(Leased { connection, route, n_requests: 0, is_near: false, slot }))
     }
 
     /// Closes the connection, and tells where it led and what place it had.
@@ -59,6 +66,19 @@ impl Leased {
     pub(crate) fn begin(&mut self, requests_max: u32) -> bool {
         self.n_requests = self.n_requests.saturating_add(1);
         self.n_requests == requests_max
+    }
+
+    /// Tells its socket, once, that its session and what is known of the connection are touched
+    /// whenever something is received.
+    #[inline]
+    pub(crate) fn keep_near(&mut self, session: &Rc<Inner>) {
+        if !self.is_near {
+            self.is_near = true;
+            let spans = [Span::of_shared(session), Span::of(self)];
+            if let Connection::Lean(connection) = &mut self.connection {
+                connection.keep_near(spans);
+            }
+        }
     }
 
     /// Whether it has served all the requests that it may.

@@ -175,6 +175,7 @@ impl Flight {
             connection.begin_plain(cx, |buffer| write(buffer, session, parts, &hop, &way));
         if is_sent {
             lease.begin(0);
+            lease.keep_near(session);
             self.on_its_way = Some(OnItsWay { ticket, lease: Some(lease) });
             return true;
         }

@@ -4,6 +4,7 @@ use super::{
     driver::Driver,
     kind::Kind,
     socket::{End, Received, Receiving},
+    span::Span,
 };
 use io_uring::cqueue;
 use std::{
@@ -15,8 +16,13 @@ use std::{
 /// does not come cannot take all of them.
 const RECEIVED_MAX: usize = 64;
 
-/// Completions from which on it pays to look through them twice.
-const FETCH_MIN: usize = 2;
+/// Completions from which on it pays to look through them twice, and sockets: fewer are in a near
+/// cache with all that belongs to them.
+const FETCH_COMPLETIONS_MIN: usize = 2;
+const FETCH_SOCKETS_MIN: usize = 256;
+
+/// Sockets that are looked at before what they tell is fetched.
+const FETCH_TOGETHER: usize = 16;
 
 impl Driver {
     /// Works off what has completed, and returns how much that was.
@@ -30,7 +36,7 @@ impl Driver {
         completions.extend(
             self.ring.completion().map(|entry| (entry.user_data(), entry.result(), entry.flags())),
         );
-        if completions.len() >= FETCH_MIN {
+        if completions.len() >= FETCH_COMPLETIONS_MIN && self.sockets.len() >= FETCH_SOCKETS_MIN {
             self.fetch_readers(&completions);
         }
         for &(user_data, result, flags) in &completions {
@@ -46,12 +52,19 @@ impl Driver {
 
     /// Has those fetched who will read what has come.
     fn fetch_readers(&self, completions: &[(u64, i32, u32)]) {
-        for &(user_data, ..) in completions {
-            if Kind::of(user_data) == Kind::Receive
-                && let Some(socket) = self.sockets.get(Kind::slot(user_data))
-            {
-                socket.reader.fetch();
+        for some in completions.chunks(FETCH_TOGETHER) {
+            // Where it all is stands with the sockets, which are in no near cache either: they are
+            // all asked for before anything else is.
+            let mut spans = [[Span::default(); 5]; FETCH_TOGETHER];
+            for (&(user_data, ..), spans) in some.iter().zip(&mut spans) {
+                if Kind::of(user_data) == Kind::Receive
+                    && let Some(socket) = self.sockets.get(Kind::slot(user_data))
+                {
+                    let ([a, b], [c, d]) = (socket.near, socket.kept_near);
+                    *spans = [socket.reader.span(), a, b, c, d];
+                }
             }
+            spans[..some.len()].iter().flatten().for_each(|span| span.fetch());
         }
     }
 

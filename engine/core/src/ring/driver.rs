@@ -6,13 +6,20 @@ use super::{
     kind::Kind,
     open::{self, OpenError},
     socket::Socket,
+    span::Span,
     spares::Spares,
     waiter::Waiter,
     waker::Waker,
 };
 use io_uring::{IoUring, opcode, types::Fd};
 use slab::Slab;
-use std::{cell::RefCell, io, mem, os::fd::OwnedFd, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io, mem,
+    os::fd::OwnedFd,
+    rc::Rc,
+    time::Duration,
+};
 
 /// Whether a turn waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +84,8 @@ pub(super) struct Driver {
 #[derive(Clone)]
 pub struct Ring {
     pub(super) driver: Rc<RefCell<Driver>>,
+    /// What the task that runs now will touch when it runs again.
+    pub(super) near: Rc<Cell<[Span; 2]>>,
 }
 
 impl Ring {
@@ -115,7 +124,7 @@ impl Ring {
             sends_now,
             n_in_flight: 0,
         };
-        Ok(Ring { driver: Rc::new(RefCell::new(driver)) })
+        Ok(Ring { driver: Rc::new(RefCell::new(driver)), near: Rc::default() })
     }
 
     /// What this kernel gave, for the log.
@@ -134,6 +143,12 @@ impl Ring {
         driver.enter(wait, gather)?;
         let n = driver.work_off();
         Ok((n, mem::take(&mut driver.woken)))
+    }
+
+    /// Says what the task that runs now will touch when it runs again, beside itself.
+    #[inline]
+    pub(crate) fn set_near(&self, spans: [Span; 2]) {
+        self.near.set(spans);
     }
 
     /// Whether something was asked of the ring that the kernel has not been told of.

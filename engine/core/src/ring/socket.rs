@@ -4,7 +4,7 @@
 //! [`super::Stream`] was dropped; so its number is never reused while a completion may name it, and
 //! a buffer lent to the kernel is never freed under it.
 
-use super::waiter::Waiter;
+use super::{span::Span, waiter::Waiter};
 use smallvec::SmallVec;
 use socket2::SockAddr;
 use std::{io, ops::Range, os::fd::OwnedFd};
@@ -58,6 +58,10 @@ pub(super) struct Socket {
     pub(super) own_unread: Range<usize>,
     pub(super) end: Option<End>,
     pub(super) reader: Waiter,
+    /// What its reader touches beside its task, while it waits.
+    pub(super) near: [Span; 2],
+    /// What whoever reads touches, as long as it is not said otherwise.
+    pub(super) kept_near: [Span; 2],
     /// The next receive shall go into `own`.
     pub(super) prefer_own: bool,
     /// So shall those after it.
@@ -95,6 +99,8 @@ impl Socket {
             own_unread: 0..0,
             end: None,
             reader: Waiter::default(),
+            near: [Span::default(); 2],
+            kept_near: [Span::default(); 2],
             prefer_own: false,
             bulk: false,
             may_discard: false,

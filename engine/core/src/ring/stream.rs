@@ -4,6 +4,7 @@ use super::{
     driver::Ring,
     options::{Address, SocketOptions},
     socket::Socket,
+    span::Span,
 };
 use socket2::SockRef;
 use std::{
@@ -109,6 +110,7 @@ impl Stream {
             return Poll::Ready(end.map(|()| None));
         }
         socket.reader.wait(cx);
+        socket.near = self.ring.near.get();
         driver.receive(self.slot);
         Poll::Pending
     }
@@ -276,6 +278,11 @@ impl Stream {
             io::ErrorKind::NotConnected => Ok(()),
             _ => Err(error),
         }))
+    }
+
+    /// Says what whoever reads from it will touch, each time: it is fetched before its task runs.
+    pub fn keep_near(&self, spans: [Span; 2]) {
+        self.ring.driver.borrow_mut().sockets[self.slot].kept_near = spans;
     }
 
     /// The ring it lives in.

@@ -1,19 +1,13 @@
 //! Who waits for something that the ring does.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use super::span::Span;
 use std::{
     mem,
     task::{Context, Waker},
 };
 
-/// Bytes of a cache line.
-#[cfg(target_arch = "x86_64")]
-const LINE_BYTES: usize = 64;
-
-/// Cache lines of a task that are touched when it is woken and run: glommio's header and the first
-/// of its future.
-const TASK_LINES: usize = 6;
+/// Bytes of a task that are touched when it is woken and run: glommio's header, and a user's future.
+const TASK_BYTES: usize = 640;
 
 /// A task's waker, kept from one wait to the next: a task that reads one connection for all its life
 /// leaves it here once.
@@ -35,13 +29,10 @@ impl Waiter {
         }
     }
 
-    /// Has the processor fetch the task, which is to be woken and run soon. Of many tasks most are in
-    /// no near cache, and those of one turn are better fetched together than one after the other.
+    /// Where the task lies.
     #[inline]
-    pub(super) fn fetch(&self) {
-        if let Some(waker) = &self.waker {
-            prefetch::<TASK_LINES>(waker.data());
-        }
+    pub(super) fn span(&self) -> Span {
+        self.waker.as_ref().map_or(Span::default(), |waker| Span::at(waker.data(), TASK_BYTES))
     }
 
     /// Wakes the task if it waits.
@@ -53,19 +44,6 @@ impl Waiter {
             waker.wake_by_ref();
         }
     }
-}
-
-/// Fetches so many cache lines from an address on.
-#[inline]
-fn prefetch<const N: usize>(from: *const ()) {
-    #[cfg(target_arch = "x86_64")]
-    for line in 0..N {
-        let at = from.cast::<i8>().wrapping_add(line * LINE_BYTES);
-        // SAFETY: a hint, which reads nothing and faults nowhere, whatever lies at the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = from;
 }
 
 #[cfg(test)]

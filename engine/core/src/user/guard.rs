@@ -4,7 +4,7 @@ use super::{
     actor::{Actor, Life},
     exit::{Exit, Panicked, TaskResult},
 };
-use crate::shard::panic_text;
+use crate::{ring::Span, shard::panic_text};
 use std::{
     backtrace::Backtrace,
     cell::{Cell, RefCell},
@@ -73,7 +73,9 @@ impl<T, F: Future<Output = TaskResult<T>>> Future for Guard<F> {
     type Output = TaskResult<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult<T>> {
+        let span = Span::of(&*self);
         let mut this = self.project();
+        let near = [span, Span::of_shared(this.actor)];
         if *this.killable && this.actor.life() == Life::Killed {
             // Drops what is under way: a request is cancelled, and counted as abandoned.
             if let Err(exit) = guard_call(|| this.future.set(None)) {
@@ -81,6 +83,7 @@ impl<T, F: Future<Output = TaskResult<T>>> Future for Guard<F> {
             }
             return Poll::Ready(Err(Exit::StopUser));
         }
+        this.actor.shard.ring().set_near(near);
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(Exit::StopUser));
         };
