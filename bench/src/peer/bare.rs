@@ -34,15 +34,18 @@ impl Peer for Bare {
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
         only_http1(job.case, "the bare loop")?;
         let plain = matches!(job.case.work, Work::Get { .. } | Work::HttpUser | Work::Scenario);
-        if !plain || job.case.new_connections || job.case.tls {
+        if !plain || job.case.new_connections {
             return Err("the bare loop only sends GETs over kept connections".to_owned());
         }
-        let address = job.base.trim_start_matches("http://");
+        let address = job.base.split_once("://").map_or(job.base, |(_, address)| address);
         // For the scenario, the page that most of its requests are for.
         let path = if job.case.work == Work::Scenario { "/item/1" } else { job.case.path() };
         command.args([address, "--path", path, "--all-headers"]);
         command.args(["-u", &job.case.connections.to_string()]);
         command.args(["-t", &job.seconds.to_string(), "--cpu", &job.cpu.to_string()]);
+        if job.case.tls {
+            command.arg("--tls");
+        }
         Ok(())
     }
 
@@ -72,6 +75,7 @@ mod tests {
             command_line(&Bare, "small").unwrap(),
             "127.0.0.1:1 --path / --all-headers -u 64 -t 5 --cpu 0"
         );
-        assert!(command_line(&Bare, "tls").unwrap_err().contains("only sends GETs"));
+        assert!(command_line(&Bare, "tls").unwrap().ends_with("--cpu 0 --tls"));
+        assert!(command_line(&Bare, "post").unwrap_err().contains("only sends GETs"));
     }
 }

@@ -4,21 +4,22 @@
 //! no users, no tasks, no session, no parser. The first answer tells how long an answer is; from
 //! there on bytes are counted. What this cannot do on a target, no generator on this ring can.
 
-use anyhow::{Context, Result, bail};
+mod link;
+
+use anyhow::{Result, bail};
 use clap::Parser;
 use crossbeam_channel::{Sender, unbounded};
 use hatchery_core::{
     message::Report,
     net::Resolver,
-    ring::{Address, SocketOptions, Stream},
     shard::{Common, Outbox, Service, Setup, Shard, ShardHandle},
 };
 use hdrhistogram::Histogram;
+use link::Link;
+use rustls::ClientConfig;
 use serde::Serialize;
 use std::{
     cell::{Cell, RefCell},
-    future::poll_fn,
-    io,
     net::SocketAddr,
     rc::Rc,
     sync::Arc,
@@ -50,6 +51,9 @@ struct Args {
     /// Send the headers that hatchery sends, and not only `Host`
     #[arg(long)]
     all_headers: bool,
+    /// Over TLS, whatever the server's certificate
+    #[arg(long)]
+    tls: bool,
     /// How long the server may take, and the rest of the loop's time
     #[arg(long, hide = true, default_value_t = 2)]
     grace: u64,
@@ -77,7 +81,8 @@ fn main() -> Result<()> {
     let (reports, reported) = unbounded();
     let load: Service = {
         let args = args.clone();
-        Arc::new(move |shard| start(shard, &args, &counts))
+        let tls = args.tls.then(link::insecure).transpose()?;
+        Arc::new(move |shard| start(shard, &args, tls.as_ref(), &counts))
     };
     let common = Common { services: vec![load], ..Common::default() };
     let handle = ShardHandle::start(Setup {
@@ -103,7 +108,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn start(shard: &Rc<Shard>, args: &Args, counts: &Sender<Counts>) {
+fn start(shard: &Rc<Shard>, args: &Args, tls: Option<&Arc<ClientConfig>>, counts: &Sender<Counts>) {
     let agent = match args.all_headers {
         true => {
             "user-agent: hatchery/0.1.0\r\naccept: */*\r\naccept-encoding: gzip, deflate, br, zstd\r\n"
@@ -120,9 +125,11 @@ fn start(shard: &Rc<Shard>, args: &Args, counts: &Sender<Counts>) {
     for _ in 0..args.connections {
         let (shard_too, request, tally) =
             (Rc::clone(shard), Rc::clone(&request), Rc::clone(&tally));
-        let address = args.address;
+        let (address, tls) = (args.address, tls.cloned());
         shard.spawn(async move {
-            if let Err(error) = connection(&shard_too, address, &request, &tally).await {
+            if let Err(error) =
+                connection(&shard_too, address, tls.as_ref(), &request, &tally).await
+            {
                 eprintln!("{error:#}");
             }
         });
@@ -147,21 +154,18 @@ fn start(shard: &Rc<Shard>, args: &Args, counts: &Sender<Counts>) {
 async fn connection(
     shard: &Rc<Shard>,
     address: SocketAddr,
+    tls: Option<&Arc<ClientConfig>>,
     request: &[u8],
     tally: &Tally,
 ) -> Result<()> {
-    let mut stream =
-        Stream::connect(shard.ring(), &Address::Tcp(address), &SocketOptions::default())
-            .await
-            .with_context(|| format!("connect to {address}"))?;
+    let mut link = Link::connect(shard.ring(), address, tls).await?;
     let mut length = None;
     loop {
         let ticket = shard.begin();
-        poll_fn(|cx| stream.poll_write_with(cx, |buffer| buffer.extend_from_slice(request)))
-            .await?;
+        link.send(request).await?;
         let mut n_read = 0;
         while length.is_none_or(|length| n_read < length) {
-            let (n, found) = receive(&mut stream, length.is_none()).await?;
+            let (n, found) = receive(&mut link, length.is_none()).await?;
             length = length.or(found);
             n_read += n;
         }
@@ -172,14 +176,8 @@ async fn connection(
 }
 
 /// Takes what has come; looks for the answer's length if asked to.
-async fn receive(stream: &mut Stream, looks: bool) -> Result<(usize, Option<usize>)> {
-    let read = poll_fn(|cx| {
-        stream.poll_read_with(cx, |bytes| {
-            let length = if looks { answer_length(bytes) } else { None };
-            (bytes.len(), (bytes.len(), length))
-        })
-    });
-    let seen = read.await?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+async fn receive(link: &mut Link, looks: bool) -> Result<(usize, Option<usize>)> {
+    let seen = link.receive(|bytes| if looks { answer_length(bytes) } else { None }).await?;
     if looks && seen.1.is_none() {
         bail!("the first answer has no head with a content-length in one piece");
     }
