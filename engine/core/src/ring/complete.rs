@@ -16,9 +16,10 @@ use std::{
 /// does not come cannot take all of them.
 const RECEIVED_MAX: usize = 64;
 
-/// Completions from which on it pays to look through them twice, and sockets: fewer are in a near
-/// cache with all that belongs to them.
+/// Completions from which on it pays to look through them twice.
 const FETCH_COMPLETIONS_MIN: usize = 2;
+
+/// Sockets from which on it pays: fewer are in a near cache, with all that belongs to them.
 const FETCH_SOCKETS_MIN: usize = 256;
 
 /// Sockets that are looked at before what they tell is fetched.

@@ -22,6 +22,9 @@ impl Driver {
     /// Whatever memory the entry points to must stay where it is until its completion: it is a
     /// heap buffer owned by the operation's slot, and a slot is only freed when nothing is in
     /// flight for it.
+    ///
+    /// Inlined, and so is what calls it: an entry put together elsewhere is copied in larger pieces
+    /// than it was written in, for which the processor waits.
     #[inline(always)]
     pub(super) fn push(&mut self, entry: &squeue::Entry) {
         self.n_in_flight += 1;
