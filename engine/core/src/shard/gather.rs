@@ -6,9 +6,6 @@
 //! (Little's law: requests under way ÷ answers per time), and never by more than [`TIME_NS_MAX`].
 //! Where few requests are under way, and where they take long, nothing is gathered. One answer may
 //! take several completions: a head that comes before its body, a connection that was made for it.
-//!
-//! A shard that is near its limit gathers up to a quarter instead: what answers take is mostly their
-//! waiting for the server by then, or for the shard, and each turn that is saved is time for others.
 
 use crate::ring::Gather;
 use std::time::Duration;
@@ -25,14 +22,8 @@ const COMPLETIONS_MAX: u64 = 4;
 /// Parts of one in which averages are kept.
 const PARTS: u64 = 256;
 
-/// One in how many parts of what an answer takes gathering may take.
+/// The share of what an answer takes that gathering may take.
 const LATENCY_SHARE: u64 = 8;
-
-/// The same on a shard that is near its limit.
-const LATENCY_SHARE_BUSY: u64 = 4;
-
-/// The share of its core from which on a shard is near its limit, in hundredths.
-const BUSY_PERCENT: u128 = 75;
 
 /// Longer gaps count as this one, so that a load that begins after a lull is noticed soon.
 const GAP_NS_MAX: u64 = 1_000_000;
@@ -44,22 +35,11 @@ pub(super) struct Gathering {
     /// Completions and ended requests per turn, averaged over more, in parts.
     completions: u64,
     ended: u64,
-    latency_share: u64,
-    /// CPU time that the shard had used when it last told, and when that was.
-    cpu: Duration,
-    told_ns: u64,
 }
 
 impl Gathering {
     pub(super) fn new() -> Gathering {
-        Gathering {
-            gap_ns: GAP_NS_MAX,
-            completions: PARTS,
-            ended: PARTS,
-            latency_share: LATENCY_SHARE,
-            cpu: Duration::ZERO,
-            told_ns: 0,
-        }
+        Gathering { gap_ns: GAP_NS_MAX, completions: PARTS, ended: PARTS }
     }
 
     /// Takes note of a turn: what it brought, how many requests have ended since the one before, and
@@ -75,17 +55,6 @@ impl Gathering {
         }
     }
 
-    /// Takes note of the CPU time that the shard has used so far.
-    pub(super) fn used(&mut self, cpu: Duration, now_ns: u64) {
-        let used = cpu.saturating_sub(self.cpu).as_nanos();
-        let passed = u128::from(now_ns.saturating_sub(self.told_ns));
-        self.latency_share = match passed > 0 && used * 100 >= passed * BUSY_PERCENT {
-            true => LATENCY_SHARE_BUSY,
-            false => LATENCY_SHARE,
-        };
-        (self.cpu, self.told_ns) = (cpu, now_ns);
-    }
-
     /// How many completions so many answers are.
     #[inline]
     fn completions_of(&self, n_answers: u64) -> u64 {
@@ -97,7 +66,7 @@ impl Gathering {
     /// What the next turn had better wait for, with so many requests under way and so much time.
     #[inline]
     pub(super) fn next(&self, n_in_flight: u64, left_ns: u64) -> Gather {
-        let n_answers = (n_in_flight / self.latency_share).min(ANSWERS_MAX);
+        let n_answers = (n_in_flight / LATENCY_SHARE).min(ANSWERS_MAX);
         if n_answers < 2 {
             return Gather::NONE;
         }
@@ -114,10 +83,7 @@ impl Gathering {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        ANSWERS_MAX, COMPLETIONS_MAX, Gather, Gathering, LATENCY_SHARE, LATENCY_SHARE_BUSY,
-        TIME_NS_MAX,
-    };
+    use super::{ANSWERS_MAX, COMPLETIONS_MAX, Gather, Gathering, LATENCY_SHARE, TIME_NS_MAX};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -151,23 +117,6 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_shard_gathers_more_until_it_is_no_longer_busy() {
-        let n_after = |used: &[u64]| {
-            let mut gathering = after(60, 8, 20_000);
-            let (mut cpu, mut now_ns) = (Duration::ZERO, 0);
-            for &used_ns in used {
-                cpu += Duration::from_nanos(used_ns);
-                now_ns += LONG;
-                gathering.used(cpu, now_ns);
-            }
-            gathering.next(64, LONG).n
-        };
-        let (idle, busy) = (LONG / 2, LONG * 9 / 10);
-        assert_eq!([n_after(&[]), n_after(&[idle]), n_after(&[busy, idle])], [8; 3]);
-        assert_eq!([n_after(&[busy]), n_after(&[idle, busy, busy])], [16; 2]);
-    }
-
-    #[test]
     fn one_connection_slow_servers_and_lulls_are_not_made_to_wait() {
         assert_eq!(after(60, 1, 50_000).next(1, LONG), Gather::NONE);
         assert_eq!(after(60, 1, 1_000_000).next(1_000, LONG), Gather::NONE);
@@ -181,15 +130,12 @@ mod tests {
         fn gathering_stays_within_its_bounds(
             turns in prop::collection::vec((0..500usize, 0..500u64, 0..10_000_000u64), 0..50),
             n_in_flight in 0..100_000u64,
-            cpu_ns in 0..LONG,
             left_ns in 0..10_000_000u64,
         ) {
             let mut gathering = Gathering::new();
-            gathering.used(Duration::from_nanos(cpu_ns), LONG);
-            let share = if cpu_ns >= LONG * 3 / 4 { LATENCY_SHARE_BUSY } else { LATENCY_SHARE };
             turns.iter().for_each(|&(n, n_ended, since_ns)| gathering.saw(n, n_ended, since_ns));
             let gather = gathering.next(n_in_flight, left_ns);
-            let n_answers = ANSWERS_MAX.min(n_in_flight / share);
+            let n_answers = ANSWERS_MAX.min(n_in_flight / LATENCY_SHARE);
             prop_assert!(u64::from(gather.n) <= (n_answers * COMPLETIONS_MAX).max(1));
             prop_assert!(gather.time <= Duration::from_nanos(TIME_NS_MAX.min(left_ns)));
         }

@@ -217,8 +217,6 @@ impl Pump {
         self.shard.report_counted();
         let stall_max = Duration::from_nanos(std::mem::take(&mut self.stall_max_ns));
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
-        let cpu = Duration::new(cpu.tv_sec as u64, cpu.tv_nsec as u32);
-        self.gathering.used(cpu, self.shard.now_ns());
         let mut n_users = self.shard.users_mut().counts(self.classes.len());
         for &(class, n) in &self.to_hatch {
             n_users[class] += n;
@@ -226,7 +224,7 @@ impl Pump {
         self.shard.report(Report::Pulse(Pulse {
             shard: self.shard.index(),
             n_users,
-            cpu,
+            cpu: Duration::new(cpu.tv_sec as u64, cpu.tv_nsec as u32),
             stall_max,
             n_in_flight: self.shard.n_in_flight(),
         }));
