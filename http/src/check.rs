@@ -12,7 +12,11 @@ use hyper::{
     Method,
     header::{HeaderName, HeaderValue},
 };
-use std::net::{SocketAddr, UdpSocket};
+use rustls::ClientConfig;
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
 use url::{Position, Url};
 
 /// The method of that name; any word will do.
@@ -57,7 +61,7 @@ pub fn split_url(url: &str) -> Result<(String, String), HttpError> {
 /// # Errors
 /// The first that is not.
 pub fn check_options(options: &SessionOptions) -> Result<(), HttpError> {
-    TlsConfigs::default().for_session(&Trust::of(options), options.http_version)?;
+    tls_config(options)?;
     for &source in &options.sources {
         // Without a connection nothing shows it; and a socket for datagrams disturbs nobody.
         if let Err(error) = UdpSocket::bind(SocketAddr::new(source, 0)) {
@@ -68,6 +72,15 @@ pub fn check_options(options: &SessionOptions) -> Result<(), HttpError> {
         }
     }
     Ok(())
+}
+
+/// The TLS configuration of sessions with these options, for another protocol over TLS, or for a
+/// connection that is no session's.
+///
+/// # Errors
+/// When a file with a certificate or a key cannot be read or is of no use.
+pub fn tls_config(options: &SessionOptions) -> Result<Arc<ClientConfig>, HttpError> {
+    TlsConfigs::default().for_session(&Trust::of(options), options.http_version)
 }
 
 /// Where the connections for a URL lead, as `host:port`: to its proxy, where it has one. `None` for

@@ -35,7 +35,7 @@ mod websocket;
 pub use websocket::{Upgrading, WebSocket, WebSocketMessage};
 
 mod check;
-pub use check::{check_header, check_options, destination, parse_method, split_url};
+pub use check::{check_header, check_options, destination, parse_method, split_url, tls_config};
 
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use site::check_base_url;

@@ -2,12 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use hatchery_core::ring::{Address, Ring, SocketOptions, Stream};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
+use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 use std::{
     future::poll_fn,
     io::{self, BufRead, Write},
@@ -113,55 +108,4 @@ async fn receive_records(stream: &mut Stream, tls: &mut ClientConnection) -> Res
 
 fn ended() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
-}
-
-/// A TLS configuration like hatchery's with `--insecure`: the certificate may be anyone's.
-pub(crate) fn insecure() -> Result<Arc<ClientConfig>> {
-    let provider = Arc::new(ring::default_provider());
-    let anyone = Arc::new(Anyone(Arc::clone(&provider)));
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(anyone)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-/// Trusts every certificate.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -14,6 +14,7 @@ use hatchery_core::{
     net::Resolver,
     shard::{Common, Outbox, Service, Setup, Shard, ShardHandle},
 };
+use hatchery_http::{SessionOptions, tls_config};
 use hdrhistogram::Histogram;
 use link::Link;
 use rustls::ClientConfig;
@@ -81,7 +82,9 @@ fn main() -> Result<()> {
     let (reports, reported) = unbounded();
     let load: Service = {
         let args = args.clone();
-        let tls = args.tls.then(link::insecure).transpose()?;
+        // As hatchery's, with `--insecure`.
+        let options = SessionOptions { verify: false, ..SessionOptions::default() };
+        let tls = args.tls.then(|| tls_config(&options)).transpose()?;
         Arc::new(move |shard| start(shard, &args, tls.as_ref(), &counts))
     };
     let common = Common { services: vec![load], ..Common::default() };

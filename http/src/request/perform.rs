@@ -136,7 +136,7 @@ impl Sent {
 
     #[inline]
     pub(crate) fn record(self, shard: &Shard, status: u16, bytes: u64, failure: Option<&Failure>) {
-        let Sent { ticket, label, response_time_ns } = self;
+        let Sent { mut ticket, label, response_time_ns } = self;
         let entry = label.entry(shard);
         ticket.finish_after(response_time_ns, entry, status, bytes, failure, || label.names());
     }
@@ -156,6 +156,6 @@ impl Label {
         let failure = response.failure(self.name());
         let (entry, status) = (self.entry(shard), response.status_code());
         let names = || self.names();
-        ticket.record_after(response_time_ns, entry, status, length, failure.as_ref(), names);
+        ticket.finish_after(response_time_ns, entry, status, length, failure.as_ref(), names);
     }
 }

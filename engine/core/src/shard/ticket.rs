@@ -115,7 +115,7 @@ impl Ticket {
     /// Records it as ending now. `names` is only asked if somebody listens.
     #[inline]
     pub fn finish<N: Into<RequestNames>>(
-        self,
+        mut self,
         id: EntryId,
         status: u16,
         bytes: u64,
@@ -126,23 +126,10 @@ impl Ticket {
         self.finish_after(latency_ns, id, status, bytes, failure, names)
     }
 
-    /// Records it with a response time measured before.
+    /// Records it with a response time measured before; nothing is left to do with it then. It is taken
+    /// where it lies: moving it costs more than some of what is recorded.
     #[inline]
     pub fn finish_after<N: Into<RequestNames>>(
-        mut self,
-        latency_ns: u64,
-        id: EntryId,
-        status: u16,
-        bytes: u64,
-        failure: Option<&Failure>,
-        names: impl FnOnce() -> N,
-    ) -> Duration {
-        self.record_after(latency_ns, id, status, bytes, failure, names)
-    }
-
-    /// As [`Ticket::finish_after`], but where it lies; nothing is left to do with it then.
-    #[inline]
-    pub fn record_after<N: Into<RequestNames>>(
         &mut self,
         latency_ns: u64,
         id: EntryId,

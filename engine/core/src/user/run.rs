@@ -142,12 +142,14 @@ async fn run<S: Tasks>(
             },
             None => settle(&cx.actor, no_tasks::<S>(prepared.had_tasks)),
         };
-        let waits = match waits {
-            Ok(waits) => waits,
+        match waits {
+            Ok(true) => {
+                if let Err(exit) = wait(set, cx).await {
+                    return *exit;
+                }
+            }
+            Ok(false) => {}
             Err(exit) => return exit,
-        };
-        if waits && let Err(exit) = wait(set, cx).await {
-            return *exit;
         }
     }
 }
