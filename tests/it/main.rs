@@ -26,6 +26,7 @@ mod settings;
 mod starts;
 mod streams;
 mod tags;
+mod threads;
 mod tidy;
 mod users;
 mod waits;

@@ -56,13 +56,13 @@ impl Driver {
         for some in completions.chunks(FETCH_TOGETHER) {
             // Where it all is stands with the sockets, which are in no near cache either: they are
             // all asked for before anything else is.
-            let mut spans = [[Span::default(); 5]; FETCH_TOGETHER];
+            let mut spans = [[Span::default(); 7]; FETCH_TOGETHER];
             for (&(user_data, ..), spans) in some.iter().zip(&mut spans) {
                 if Kind::of(user_data) == Kind::Receive
                     && let Some(socket) = self.sockets.get(Kind::slot(user_data))
                 {
-                    let ([a, b], [c, d]) = (socket.near, socket.kept_near);
-                    *spans = [socket.reader.span(), a, b, c, d];
+                    let ([[a, b], [c, d]], [e, f]) = (socket.near, socket.kept_near);
+                    *spans = [socket.reader.span(), a, b, c, d, e, f];
                 }
             }
             spans[..some.len()].iter().flatten().for_each(|span| span.fetch());

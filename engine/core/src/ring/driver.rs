@@ -85,7 +85,15 @@ pub(super) struct Driver {
 pub struct Ring {
     pub(super) driver: Rc<RefCell<Driver>>,
     /// What the task that runs now will touch when it runs again.
-    pub(super) near: Rc<Cell<[Span; 2]>>,
+    pub(super) near: Rc<Near>,
+}
+
+/// What the task that runs now will touch when it runs again.
+#[derive(Default)]
+pub(super) struct Near {
+    /// The task itself, and its place.
+    pub(super) task: Cell<[Span; 2]>,
+    pub(super) inside: Cell<[Span; 2]>,
 }
 
 impl Ring {
@@ -148,7 +156,13 @@ impl Ring {
     /// Says what the task that runs now will touch when it runs again, beside itself.
     #[inline]
     pub(crate) fn set_near(&self, spans: [Span; 2]) {
-        self.near.set(spans);
+        self.near.inside.set(spans);
+    }
+
+    /// Says where the task lies that runs now.
+    #[inline]
+    pub(crate) fn set_near_task(&self, spans: [Span; 2]) {
+        self.near.task.set(spans);
     }
 
     /// Whether something was asked of the ring that the kernel has not been told of.

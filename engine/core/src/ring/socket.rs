@@ -59,7 +59,7 @@ pub(super) struct Socket {
     pub(super) end: Option<End>,
     pub(super) reader: Waiter,
     /// What its reader touches beside its task, while it waits.
-    pub(super) near: [Span; 2],
+    pub(super) near: [[Span; 2]; 2],
     /// What whoever reads touches, as long as it is not said otherwise.
     pub(super) kept_near: [Span; 2],
     /// The next receive shall go into `own`.
@@ -99,7 +99,7 @@ impl Socket {
             own_unread: 0..0,
             end: None,
             reader: Waiter::default(),
-            near: [Span::default(); 2],
+            near: [[Span::default(); 2]; 2],
             kept_near: [Span::default(); 2],
             prefer_own: false,
             bulk: false,

@@ -38,6 +38,12 @@ impl Span {
         Span { from: from - COUNTS_BYTES, n_bytes: n_bytes + COUNTS_BYTES }
     }
 
+    /// Where a future lies.
+    #[inline]
+    pub fn of_dyn(future: &dyn Future<Output = ()>) -> Span {
+        Span { from: std::ptr::from_ref(future).addr(), n_bytes: size_of_val(future) }
+    }
+
     /// So many bytes from an address on.
     #[inline]
     pub(super) fn at(from: *const (), n_bytes: usize) -> Span {

@@ -110,7 +110,7 @@ impl Stream {
             return Poll::Ready(end.map(|()| None));
         }
         socket.reader.wait(cx);
-        socket.near = self.ring.near.get();
+        socket.near = [self.ring.near.task.get(), self.ring.near.inside.get()];
         driver.receive(self.slot);
         Poll::Pending
     }

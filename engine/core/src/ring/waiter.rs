@@ -6,8 +6,8 @@ use std::{
     task::{Context, Waker},
 };
 
-/// Bytes of a task that are touched when it is woken and run: glommio's header, and a user's future.
-const TASK_BYTES: usize = 640;
+/// Bytes of what a waker points to.
+const MARK_BYTES: usize = 32;
 
 /// A task's waker, kept from one wait to the next: a task that reads one connection for all its life
 /// leaves it here once.
@@ -29,10 +29,10 @@ impl Waiter {
         }
     }
 
-    /// Where the task lies.
+    /// Where that lies which the task is woken by.
     #[inline]
     pub(super) fn span(&self) -> Span {
-        self.waker.as_ref().map_or(Span::default(), |waker| Span::at(waker.data(), TASK_BYTES))
+        self.waker.as_ref().map_or(Span::default(), |waker| Span::at(waker.data(), MARK_BYTES))
     }
 
     /// Wakes the task if it waits.

@@ -17,6 +17,11 @@ impl InboxSender {
         (InboxSender { tx, waker }, rx)
     }
 
+    /// What wakes the shard.
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
     /// Sends a command; to a shard that is gone it is lost.
     pub(crate) fn send(&self, command: Command) {
         if self.tx.send(command).is_ok() {

@@ -67,11 +67,11 @@ impl Shard {
             // Shards draw from different sequences.
             rng: RefCell::new(Rng::with_seed(common.seed ^ (shard as u64) << 48)),
             timers: Timers::new(clock.now_ns()),
-            names: Names::new(resolver, inbox),
             recorder: RefCell::new(Recorder::new(shard)),
             exceptions: RefCell::default(),
             users: RefCell::default(),
-            tasks: Tasks::default(),
+            tasks: Tasks::new(inbox.waker().clone()),
+            names: Names::new(resolver, inbox),
             locals: RefCell::default(),
             n_in_flight: Cell::new(0),
             n_ended: Cell::new(0),

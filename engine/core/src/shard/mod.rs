@@ -7,6 +7,7 @@ mod inbox;
 mod local;
 mod orders;
 mod outbox;
+mod queue;
 mod run;
 mod setup;
 mod stopwatch;

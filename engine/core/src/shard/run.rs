@@ -1,9 +1,9 @@
 //! The shard's thread: the executor, and the pump that drives ring, timers and inbox.
 //!
-//! The pump is a task among the others. In each turn every runnable task has run once since the
-//! last; if none has, nothing is runnable, and it sleeps in the ring until something completes, a
-//! timer is due or the control plane wakes it. Nothing here waits on glommio's own reactor, which
-//! is not turned while the pump sleeps.
+//! The pump runs the shard's tasks between the ring's turns, each at most twice, so that one call
+//! submits what all of them asked. If none is left to run, it sleeps in the ring until something
+//! completes, a timer is due or another thread wakes it. Nothing here waits on glommio's own reactor,
+//! which is not turned while the pump sleeps.
 
 use super::{
     gather::Gathering, inbox::InboxSender, local::Shard, orders::OutOfTasks, setup::Setup,
@@ -78,6 +78,8 @@ pub(super) fn run(
             let error = format!("drive its ring: {error}");
             pump.shard.report(Report::Failed { shard: index, error });
         }
+        // They hold the shard, which holds them.
+        pump.shard.tasks.queue.clear();
     });
 }
 
@@ -125,21 +127,18 @@ impl Pump {
     }
 
     async fn run(&mut self) -> io::Result<()> {
-        let mut n_polls = self.shard.n_polls();
         let mut slept_until_ns = self.shard.now_ns();
         loop {
-            // Those who ran may have woken others; when these have run too, one call can submit what
-            // all of them asked and wait for what comes of it.
-            if n_polls != self.shard.n_polls() {
-                n_polls = self.shard.n_polls();
-                yield_now().await;
-            }
+            // Those who run may wake others; when these have run too, one call can submit what all of
+            // them asked and wait for what comes of it.
+            self.shard.run_ready();
+            self.shard.run_ready();
+            // What else a program runs on this executor.
+            yield_now().await;
             self.flush();
             let before_ns = self.shard.now_ns();
             self.stall_max_ns = self.stall_max_ns.max(before_ns - slept_until_ns);
-            let nothing_ran = n_polls == self.shard.n_polls();
-            n_polls = self.shard.n_polls();
-            let (wait, gather) = self.wait(nothing_ran, before_ns);
+            let (wait, gather) = self.wait(before_ns);
             let (n_completions, woken) = self.shard.ring().turn(wait, gather)?;
             // Where nothing came and nothing was waited for, no time has passed to speak of.
             let is_idle = wait == Wait::No && n_completions == 0;
@@ -153,6 +152,7 @@ impl Pump {
             slept_until_ns = turned_ns;
             self.shard.timers.advance(slept_until_ns);
             if woken {
+                self.shard.tasks.queue.take_foreign();
                 while let Ok(command) = self.inbox.try_recv() {
                     self.obey(command);
                 }
@@ -165,20 +165,19 @@ impl Pump {
                 self.pulse(slept_until_ns);
             }
             if self.may_quit(slept_until_ns) {
-                self.end_background().await;
+                self.end_background();
                 self.drain()?;
                 self.pulse(self.shard.now_ns());
                 self.flush();
                 return Ok(());
             }
-            yield_now().await;
         }
     }
 
     /// How long the next turn may sleep, and what for.
-    fn wait(&self, nothing_ran: bool, now_ns: u64) -> (Wait, Gather) {
+    fn wait(&self, now_ns: u64) -> (Wait, Gather) {
         let ring = self.shard.ring();
-        if !nothing_ran || self.shard.common().spin || self.is_due() {
+        if self.shard.tasks.queue.is_ready() || self.shard.common().spin || self.is_due() {
             return (Wait::No, Gather::NONE);
         }
         let timer_ns = self.shard.timers.next_deadline_ns();
@@ -243,13 +242,13 @@ impl Pump {
     }
 
     /// Lets the background tasks drop what they hold.
-    async fn end_background(&self) {
+    fn end_background(&self) {
         self.shard.end_background();
         for _ in 0..DRAIN_TURNS_MAX {
             if self.shard.n_background() == 0 {
                 break;
             }
-            yield_now().await;
+            self.shard.run_ready();
         }
     }
 
@@ -266,7 +265,7 @@ impl Pump {
     }
 }
 
-/// Lets every other runnable task of the core run once.
+/// Lets every other task of the core run once that has something to do.
 pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -1,7 +1,7 @@
-//! What wraps the futures that a shard runs: it counts their polls, and can end them.
+//! The tasks that a shard runs, and what surrounds them, by which they can be ended.
 
-use super::local::Shard;
-use crate::user::Actor;
+use super::{local::Shard, queue::RunQueue};
+use crate::{ring, user::Actor};
 use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
@@ -12,14 +12,19 @@ use std::{
 };
 
 /// What a shard knows of its tasks.
-#[derive(Default)]
 pub(super) struct Tasks {
+    pub(super) queue: RunQueue,
     /// What [`Shard::spawn`] runs. Ended when the shard quits: nothing else would, and what these
     /// futures hold, sockets above all, would stay open as long as the process.
     background: RefCell<Slab<Option<Waker>>>,
     quitting: Cell<bool>,
-    /// Tasks polled so far: how the pump knows whether anything ran since its last turn.
-    n_polls: Cell<u64>,
+}
+
+impl Tasks {
+    pub(super) fn new(waker: ring::Waker) -> Tasks {
+        let queue = RunQueue::new(waker);
+        Tasks { queue, background: RefCell::default(), quitting: Cell::new(false) }
+    }
 }
 
 impl Shard {
@@ -28,7 +33,12 @@ impl Shard {
     pub fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
         let key = self.tasks.background.borrow_mut().insert(None);
         let future = Background { shard: Rc::clone(self), key, is_known: false, future };
-        glommio::spawn_local(Counted { shard: Rc::clone(self), future }).detach();
+        self.tasks.queue.spawn(Box::pin(future));
+    }
+
+    /// Runs each task once that is ready now.
+    pub(super) fn run_ready(&self) {
+        self.tasks.queue.run_ready(self.ring());
     }
 
     /// Has the background futures dropped, each by its own task when that runs next.
@@ -55,32 +65,7 @@ impl Shard {
         F: Future<Output = ()> + 'static,
     {
         let future = live(Rc::clone(&actor));
-        glommio::spawn_local(Counted { shard: Rc::clone(self), future: Waking { actor, future } })
-            .detach();
-    }
-
-    pub(crate) fn n_polls(&self) -> u64 {
-        self.tasks.n_polls.get()
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Counts polls, so that the pump sees whether anything but itself ran.
-    struct Counted<F> {
-        shard: Rc<Shard>,
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Counted<F> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        this.shard.tasks.n_polls.set(this.shard.tasks.n_polls.get() + 1);
-        this.future.poll(cx)
+        self.tasks.queue.spawn(Box::pin(Waking { actor, future }));
     }
 }
 
