@@ -66,6 +66,10 @@ pub struct SessionOptions {
     /// over plain TCP are not even copied out of the kernel. Streamed responses keep theirs. k6's
     /// `discardResponseBodies`; the program `hatchery` does so for its URLs.
     pub discard_bodies: bool,
+    /// Whether requests say what may come back, as Locust's do: `Accept: */*`, and an
+    /// `Accept-Encoding`, by which many a server compresses. On unless told otherwise. The program
+    /// `hatchery` leaves them out, as wrk, h2load and k6 do.
+    pub accept_headers: bool,
 }
 
 /// Which HTTP a session speaks. Over HTTP/2, all requests of a session to an origin go over one
@@ -107,6 +111,7 @@ impl Default for SessionOptions {
             redirects_max: REDIRECTS_MAX,
             body_bytes_max: BODY_BYTES_MAX,
             discard_bodies: false,
+            accept_headers: true,
         }
     }
 }

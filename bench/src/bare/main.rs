@@ -49,9 +49,9 @@ struct Args {
     /// The CPU to run on
     #[arg(long, default_value_t = 0)]
     cpu: usize,
-    /// Send the headers that hatchery sends, and not only `Host`
+    /// Send the headers that an HttpUser sends, and not only those of `hatchery URL`
     #[arg(long)]
-    all_headers: bool,
+    accept_headers: bool,
     /// Over TLS, whatever the server's certificate
     #[arg(long)]
     tls: bool,
@@ -112,13 +112,14 @@ fn main() -> Result<()> {
 }
 
 fn start(shard: &Rc<Shard>, args: &Args, tls: Option<&Arc<ClientConfig>>, counts: &Sender<Counts>) {
-    let agent = match args.all_headers {
-        true => {
-            "user-agent: hatchery/0.1.0\r\naccept: */*\r\naccept-encoding: gzip, deflate, br, zstd\r\n"
-        }
+    let accept = match args.accept_headers {
+        true => "accept: */*\r\naccept-encoding: gzip, deflate, br, zstd\r\n",
         false => "",
     };
-    let request = format!("GET {} HTTP/1.1\r\nhost: {}\r\n{agent}\r\n", args.path, args.address);
+    let Args { path, address, .. } = args;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: hatchery/0.1.0\r\n{accept}\r\n"
+    );
     let request: Rc<[u8]> = request.into_bytes().into();
     // With bounds, for what is over them is recorded as the upper one.
     let latency_us =

@@ -40,11 +40,14 @@ impl Peer for Bare {
         let address = job.base.split_once("://").map_or(job.base, |(_, address)| address);
         // For the scenario, the page that most of its requests are for.
         let path = if job.case.work == Work::Scenario { "/item/1" } else { job.case.path() };
-        command.args([address, "--path", path, "--all-headers"]);
+        command.args([address, "--path", path]);
         command.args(["-u", &job.case.connections.to_string()]);
         command.args(["-t", &job.seconds.to_string(), "--cpu", &job.cpu.to_string()]);
         if job.case.tls {
             command.arg("--tls");
+        }
+        if matches!(job.case.work, Work::HttpUser | Work::Scenario) {
+            command.arg("--accept-headers");
         }
         Ok(())
     }
@@ -73,8 +76,9 @@ mod tests {
     fn cases_become_flags() {
         assert_eq!(
             command_line(&Bare, "small").unwrap(),
-            "127.0.0.1:1 --path / --all-headers -u 64 -t 5 --cpu 0"
+            "127.0.0.1:1 --path / -u 64 -t 5 --cpu 0"
         );
+        assert!(command_line(&Bare, "http-user").unwrap().ends_with("--cpu 0 --accept-headers"));
         assert!(command_line(&Bare, "tls").unwrap().ends_with("--cpu 0 --tls"));
         assert!(command_line(&Bare, "post").unwrap_err().contains("only sends GETs"));
     }

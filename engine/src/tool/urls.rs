@@ -87,6 +87,7 @@ fn launch(calls: Vec<Call>, origins: Vec<String>) -> Launch {
     environment.urls = origins;
     // Nobody looks at them.
     environment.http.discard_bodies = true;
+    environment.http.accept_headers = false;
     Launch { environment, shape: None, embedded_target: false, at_once: true }
 }
 

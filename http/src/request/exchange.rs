@@ -257,8 +257,10 @@ pub(super) fn headers(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) 
     let mut headers = session.local.spare_headers();
     headers.insert(HOST, hop.target.origin.host_header.clone());
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);
+    if session.options.accept_headers {
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(ACCEPT_ENCODING, ACCEPTED_CODINGS);
+    }
     session.for_headers(|name, value| {
         headers.insert(name, value.clone());
     });

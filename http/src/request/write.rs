@@ -22,7 +22,7 @@ pub(super) fn write(
     if is_plain
         && *hop.method == Method::GET
         && hop.body.is_none()
-        && let Some(lines) = hop.target.get_lines()
+        && let Some(lines) = hop.target.get_lines(session.options.accept_headers)
     {
         buffer.extend_from_slice(lines);
         write_cookies(buffer, session, hop);
@@ -61,7 +61,7 @@ fn is_plain(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> bool {
 }
 
 fn write_plain(buffer: &mut Vec<u8>, session: &Inner, parts: &Parts, hop: &Hop, body: &[u8]) {
-    buffer.extend_from_slice(&hop.target.origin.head_lines);
+    buffer.extend_from_slice(hop.target.origin.head_lines(session.options.accept_headers));
     if let Some(content_type) = parts.content_type.as_ref().filter(|_| hop.body.is_some()) {
         write_line(buffer, b"content-type", content_type.as_bytes());
     }

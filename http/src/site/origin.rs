@@ -17,8 +17,9 @@ pub(crate) struct Origin {
     pub(crate) target: net::Target,
     /// Value of the `Host` header.
     pub(crate) host_header: HeaderValue,
-    /// What follows the path of a request that has no headers of its own.
-    pub(crate) head_lines: Box<[u8]>,
+    /// What follows the path of a request that has no headers of its own: without those that say
+    /// what may come back, and with them.
+    head_lines: [Box<[u8]>; 2],
     /// `scheme://host:port`, to which a path is appended.
     pub(crate) text: Box<str>,
 }
@@ -47,6 +48,13 @@ impl Origin {
         let target = net::Target::Host { host: name.into(), port };
         let head_lines = head_lines(&host_header);
         Ok(Origin { tls, target, host_header, head_lines, text: text.into() })
+    }
+
+    /// What follows the path of a request that has no headers of its own, with or without
+    /// [`accept_headers`](crate::SessionOptions::accept_headers).
+    #[inline]
+    pub(crate) fn head_lines(&self, accept_headers: bool) -> &[u8] {
+        &self.head_lines[usize::from(accept_headers)]
     }
 
     /// The origin of `http+unix://%2Fpath%2Fto.sock/…`, given without scheme and path.
@@ -110,7 +118,7 @@ pub(crate) fn host_name(host: &Host<impl AsRef<str>>) -> String {
 /// The usual `User-Agent`.
 pub(crate) const AGENT: &str = concat!("hatchery/", env!("CARGO_PKG_VERSION"));
 
-fn head_lines(host: &HeaderValue) -> Box<[u8]> {
+fn head_lines(host: &HeaderValue) -> [Box<[u8]>; 2] {
     let codings = ACCEPTED_CODINGS;
     let lines: [(&[u8], &[u8]); 4] = [
         (b" HTTP/1.1\r\nhost: ", host.as_bytes()),
@@ -118,5 +126,6 @@ fn head_lines(host: &HeaderValue) -> Box<[u8]> {
         (b"accept: ", b"*/*"),
         (b"accept-encoding: ", codings.as_bytes()),
     ];
-    lines.map(|(name, value)| [name, value, b"\r\n"].concat()).concat().into()
+    let lines = lines.map(|(name, value)| [name, value, b"\r\n"].concat());
+    [lines[..2].concat().into(), lines.concat().into()]
 }

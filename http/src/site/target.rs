@@ -22,8 +22,9 @@ pub(crate) struct Target {
     pub(crate) authorization: Option<HeaderValue>,
     /// Whether its answers are plain ones, as far as they have been seen.
     pub(crate) is_plain: Cell<bool>,
-    /// A GET of it, where its path stands in the program's text: all but the cookies.
-    get_lines: OnceCell<Box<[u8]>>,
+    /// A GET of it, where its path stands in the program's text: all but the cookies; without and
+    /// with the headers that say what may come back.
+    get_lines: [OnceCell<Box<[u8]>>; 2],
     /// Parsed when a cookie or a redirect asks for it.
     url: OnceCell<Url>,
 }
@@ -53,7 +54,7 @@ impl Target {
             static_path,
             authorization: None,
             is_plain: Cell::new(true),
-            get_lines: OnceCell::new(),
+            get_lines: Default::default(),
             url: OnceCell::new(),
         })
     }
@@ -69,10 +70,13 @@ impl Target {
     /// What a plain GET of it begins with, put together once. `None` if it is not asked for often
     /// enough for that.
     #[inline]
-    pub(crate) fn get_lines(&self) -> Option<&[u8]> {
+    pub(crate) fn get_lines(&self, accept_headers: bool) -> Option<&[u8]> {
         let path = self.static_path?;
-        let make = || [b"GET ", path.as_bytes(), &self.origin.head_lines].concat().into();
-        Some(self.get_lines.get_or_init(make))
+        let make = || {
+            let lines = self.origin.head_lines(accept_headers);
+            [b"GET ", path.as_bytes(), lines].concat().into()
+        };
+        Some(self.get_lines[usize::from(accept_headers)].get_or_init(make))
     }
 
     pub(crate) fn url(&self) -> &Url {

@@ -216,3 +216,31 @@ fn as_many_redirects_are_followed_as_a_session_says() {
     }
     assert_eq!(server.seen().len(), (1 + 1) + (3 + 1));
 }
+
+#[test]
+fn requests_say_what_may_come_back_unless_the_session_leaves_it_out() {
+    for accept_headers in [true, false] {
+        let server = Server::answering(|_| answer("200 OK", "", ""));
+        let options = SessionOptions { accept_headers, ..options() };
+        with_session(&server.url, options, |_, client| async move {
+            client.get("/").await;
+            client.get("/").await;
+            client.get(format!("/{}", 1)).await;
+            client.post("/").body("x").await;
+            client.get("/").header("x-own", "1").await;
+            client.get("/").header("accept", "text/html").await;
+        });
+        let said = |request: &Seen| {
+            ["accept", "accept-encoding"].map(|name| request.header(name).map(str::to_owned))
+        };
+        let said: Vec<_> = server.seen().iter().map(said).collect();
+        let usual = match accept_headers {
+            true => [Some("*/*".to_owned()), Some("gzip, deflate, br, zstd".to_owned())],
+            false => [None, None],
+        };
+        assert_eq!(said.len(), 6);
+        assert!(said[..5].iter().all(|said| *said == usual), "{said:?}");
+        assert_eq!(said[5], [Some("text/html".to_owned()), usual[1].clone()]);
+        assert!(server.seen().iter().all(|request| request.header("user-agent").is_some()));
+    }
+}
