@@ -1,6 +1,8 @@
 //! What a shard hands to the control plane, once a second and at the end.
 
-use super::{failure::Failure, faults::ErrorStats, interval::Interval, names::EntryId};
+use super::{
+    failure::Failure, faults::ErrorStats, interval::Interval, latencies::Latencies, names::EntryId,
+};
 
 /// Identity of an entry: Locust's (name, method).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +19,7 @@ pub struct EntryDelta {
     /// The entry, by the shard's numbering.
     pub id: EntryId,
     /// What was recorded.
-    pub interval: Interval,
+    pub interval: Interval<Latencies>,
 }
 
 /// How often one failure was seen for one entry.

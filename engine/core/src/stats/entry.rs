@@ -1,6 +1,6 @@
 //! What is known of one entry since the start: totals, and how they came about second by second.
 
-use super::interval::Interval;
+use super::{interval::Interval, latencies::Latencies};
 use std::collections::VecDeque;
 
 /// Seconds of history kept per entry: a day. Older seconds leave the rates per second, never the
@@ -33,7 +33,7 @@ pub struct EntryStats {
 }
 
 impl EntryStats {
-    pub(super) fn merge_second(&mut self, unix_s: u64, interval: &Interval) {
+    pub(super) fn merge_second(&mut self, unix_s: u64, interval: &Interval<Latencies>) {
         self.total.merge(interval);
         self.add_second(Second {
             unix_s,

@@ -1,16 +1,18 @@
 //! What one entry gathered between two hand-overs.
 
 use super::{
-    histogram::{Histogram, new_histogram, record_us},
+    histogram::Histogram,
+    latencies::{Keeper, Latencies},
     phases::{PhaseStats, Phases},
 };
 use smallvec::SmallVec;
 
-/// Counts, sums and latencies of one (method, name) over at most one second.
+/// Counts, sums and latencies of one (method, name): in the long run with a histogram, within a
+/// second and on its shard with [`Latencies`].
 #[derive(Debug)]
-pub struct Interval {
-    /// Response times in microseconds; its count is `n_requests - n_untimed`.
-    pub latency_us: Histogram,
+pub struct Interval<L = Histogram> {
+    /// Response times in microseconds; their count is `n_requests - n_untimed`.
+    pub latency_us: L,
     /// Finished requests, failed ones included.
     pub n_requests: u64,
     /// Requests that failed.
@@ -37,10 +39,10 @@ pub struct Interval {
     pub phases: Option<Box<PhaseStats>>,
 }
 
-impl Default for Interval {
-    fn default() -> Interval {
+impl<L: Keeper> Default for Interval<L> {
+    fn default() -> Interval<L> {
         Interval {
-            latency_us: new_histogram(),
+            latency_us: L::empty(),
             n_requests: 0,
             n_failures: 0,
             n_untimed: 0,
@@ -56,10 +58,11 @@ impl Default for Interval {
     }
 }
 
-impl Interval {
-    /// Adds one finished request.
+impl Interval<Latencies> {
+    /// Adds one finished request; true if the next ones had better go into a histogram.
     #[inline]
-    pub(crate) fn add(&mut self, latency_ns: u64, bytes: u64, status: u16, failed: bool) {
+    #[must_use]
+    pub(super) fn add(&mut self, latency_ns: u64, bytes: u64, status: u16, failed: bool) -> bool {
         self.n_requests += 1;
         self.n_failures += u64::from(failed);
         self.latency_ns_sum += u128::from(latency_ns);
@@ -67,7 +70,7 @@ impl Interval {
         self.latency_ns_max = self.latency_ns_max.max(latency_ns);
         self.bytes_sum += bytes;
         self.count_status(status, 1);
-        record_us(&mut self.latency_us, (latency_ns + 500) / 1000);
+        self.latency_us.record((latency_ns + 500) / 1000)
     }
 
     /// Adds a request whose time is unknown: it counts, but has no place among the latencies.
@@ -78,7 +81,9 @@ impl Interval {
         self.bytes_sum += bytes;
         self.count_status(status, 1);
     }
+}
 
+impl<L: Keeper> Interval<L> {
     /// Adds the phases of a request that has been added.
     pub(crate) fn add_phases(&mut self, phases: &Phases) {
         self.phases.get_or_insert_default().add(phases);
@@ -92,31 +97,9 @@ impl Interval {
         }
     }
 
-    /// Takes another interval's counts in.
-    pub fn merge(&mut self, other: &Interval) {
-        self.latency_us.add(&other.latency_us).expect("a growing histogram takes any other");
-        self.n_requests += other.n_requests;
-        self.n_failures += other.n_failures;
-        self.n_untimed += other.n_untimed;
-        self.latency_ns_sum += other.latency_ns_sum;
-        self.latency_ns_min = self.latency_ns_min.min(other.latency_ns_min);
-        self.latency_ns_max = self.latency_ns_max.max(other.latency_ns_max);
-        self.bytes_sum += other.bytes_sum;
-        for &(status, n) in &other.statuses {
-            self.count_status(status, n);
-        }
-        self.first_unix_ns = self.first_unix_ns.min(other.first_unix_ns);
-        self.last_unix_ns = self.last_unix_ns.max(other.last_unix_ns);
-        if let Some(theirs) = other.phases.as_ref().filter(|theirs| !theirs.is_empty()) {
-            self.phases.get_or_insert_default().merge(theirs);
-        }
-    }
-
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
-        if !self.latency_us.is_empty() {
-            self.latency_us.reset();
-        }
+        self.latency_us.clear();
         self.statuses.clear();
         self.n_requests = 0;
         self.n_failures = 0;
@@ -135,5 +118,27 @@ impl Interval {
     /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.n_requests == 0
+    }
+}
+
+impl Interval {
+    /// Takes another interval's counts in.
+    pub fn merge<L: Keeper>(&mut self, other: &Interval<L>) {
+        other.latency_us.add_to(&mut self.latency_us);
+        self.n_requests += other.n_requests;
+        self.n_failures += other.n_failures;
+        self.n_untimed += other.n_untimed;
+        self.latency_ns_sum += other.latency_ns_sum;
+        self.latency_ns_min = self.latency_ns_min.min(other.latency_ns_min);
+        self.latency_ns_max = self.latency_ns_max.max(other.latency_ns_max);
+        self.bytes_sum += other.bytes_sum;
+        for &(status, n) in &other.statuses {
+            self.count_status(status, n);
+        }
+        self.first_unix_ns = self.first_unix_ns.min(other.first_unix_ns);
+        self.last_unix_ns = self.last_unix_ns.max(other.last_unix_ns);
+        if let Some(theirs) = other.phases.as_ref().filter(|theirs| !theirs.is_empty()) {
+            self.phases.get_or_insert_default().merge(theirs);
+        }
     }
 }

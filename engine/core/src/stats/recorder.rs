@@ -7,7 +7,9 @@ use super::{
     delta::{Delta, EntryDelta, EntryKey, ErrorDelta},
     failure::Failure,
     faults::{ErrorStats, OTHER_ERRORS},
+    histogram::{Histogram, new_histogram},
     interval::Interval,
+    latencies::Latencies,
     names::{EntryId, Names},
     phases::Phases,
 };
@@ -38,7 +40,7 @@ pub struct Recorder {
     shard: usize,
     names: Names,
     /// By entry number; `None` until the entry's first sample of this second.
-    open: Vec<Option<Interval>>,
+    open: Vec<Option<Interval<Latencies>>>,
     /// The entries that are open, in order of their first sample.
     active: Vec<EntryId>,
     errors: FxHashMap<(EntryId, Failure), ErrorStats>,
@@ -50,7 +52,8 @@ pub struct Recorder {
     done: Vec<Delta>,
     /// Emptied deltas and intervals to use again.
     spare_deltas: Vec<Delta>,
-    spare_intervals: Vec<Interval>,
+    spare_intervals: Vec<Interval<Latencies>>,
+    spare_histograms: Vec<Histogram>,
 }
 
 impl Recorder {
@@ -68,6 +71,7 @@ impl Recorder {
             done: vec![],
             spare_deltas: vec![],
             spare_intervals: vec![],
+            spare_histograms: vec![],
         }
     }
 
@@ -93,9 +97,15 @@ impl Recorder {
         let failed = sample.failure.is_some();
         interval.first_unix_ns = interval.first_unix_ns.min(sample.end_unix_ns);
         interval.last_unix_ns = interval.last_unix_ns.max(sample.end_unix_ns);
-        match sample.latency_ns {
+        let are_many = match sample.latency_ns {
             Some(latency_ns) => interval.add(latency_ns, sample.bytes, sample.status, failed),
-            None => interval.add_untimed(sample.bytes, sample.status, failed),
+            None => {
+                interval.add_untimed(sample.bytes, sample.status, failed);
+                false
+            }
+        };
+        if are_many {
+            self.widen(id);
         }
         if let Some(failure) = sample.failure {
             self.count_error(id, failure, sample.end_unix_ns);
@@ -113,7 +123,7 @@ impl Recorder {
     }
 
     #[inline]
-    fn interval(&mut self, id: EntryId) -> &mut Interval {
+    fn interval(&mut self, id: EntryId) -> &mut Interval<Latencies> {
         let index = id.0 as usize;
         if index >= self.open.len() {
             self.open.resize_with(index + 1, || None);
@@ -123,6 +133,13 @@ impl Recorder {
             self.active.push(id);
         }
         slot.get_or_insert_with(|| self.spare_intervals.pop().unwrap_or_default())
+    }
+
+    /// Has an entry's latencies go into a histogram for the rest of the second.
+    #[cold]
+    fn widen(&mut self, id: EntryId) {
+        let spare = self.spare_histograms.pop().unwrap_or_else(new_histogram);
+        self.interval(id).latency_us.widen(spare);
     }
 
     fn count_error(&mut self, id: EntryId, failure: &Failure, unix_ns: u64) {
@@ -165,7 +182,11 @@ impl Recorder {
 
     /// Takes back a delta that the control plane has merged and emptied.
     pub fn recycle(&mut self, mut delta: Delta) {
-        self.spare_intervals.extend(delta.entries.drain(..).map(|entry| entry.interval));
+        for mut entry in delta.entries.drain(..) {
+            // The next entry that has this interval may need no histogram.
+            self.spare_histograms.extend(entry.interval.latency_us.take_many());
+            self.spare_intervals.push(entry.interval);
+        }
         delta.errors.clear();
         self.spare_deltas.push(delta);
     }
