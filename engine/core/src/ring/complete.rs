@@ -19,8 +19,9 @@ const RECEIVED_MAX: usize = 64;
 /// Completions from which on it pays to look through them twice.
 const FETCH_COMPLETIONS_MIN: usize = 2;
 
-/// Sockets from which on it pays: fewer are in a near cache, with all that belongs to them.
-const FETCH_SOCKETS_MIN: usize = 256;
+/// Sockets from which on it pays: fewer are in a near cache, with all that belongs to them, even where
+/// others on the machine disturb it.
+const FETCH_SOCKETS_MIN: usize = 16;
 
 /// Sockets that are looked at before what they tell is fetched.
 const FETCH_TOGETHER: usize = 16;
