@@ -1,6 +1,6 @@
 -- wrk's script for every case: shapes the request from the arguments after `--`, and prints the
 -- result as one line of JSON, so that nobody has to read wrk's table.
---   report.lua [POST-BODY-BYTES] [close|keep] [headers]
+--   report.lua [POST-BODY-BYTES] [close|keep] [agent|headers]
 
 function init(args)
   local bytes = tonumber(args[1]) or 0
@@ -12,8 +12,10 @@ function init(args)
   if args[2] == "close" then
     wrk.headers["Connection"] = "close"
   end
-  if args[3] == "headers" then
+  if args[3] then
     wrk.headers["User-Agent"] = "hatchery/0.1.0"
+  end
+  if args[3] == "headers" then
     wrk.headers["Accept"] = "*/*"
     wrk.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"
   end

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::{Counts, Job, Latency, Peer, Places, no_scenarios, only_http1};
-use crate::case::Case;
+use crate::case::{Case, Work};
 
 pub(crate) enum Wrk {
     /// As it comes: `Host` is its only header.
@@ -54,7 +54,8 @@ impl Peer for Wrk {
         command.arg(job.case.post_bytes().unwrap_or(0).to_string());
         command.arg(if job.case.new_connections { "close" } else { "keep" });
         if matches!(self, Wrk::SameHeaders) {
-            command.arg("headers");
+            let says_more = job.case.work == Work::HttpUser;
+            command.arg(if says_more { "headers" } else { "agent" });
         }
         Ok(())
     }
@@ -103,6 +104,8 @@ mod tests {
              --script bench/peers/wrk/report.lua http://127.0.0.1:1/ -- 1024 keep"
         );
         assert!(command_line(&Wrk::Plain, "close").unwrap().ends_with("-- 0 close"));
+        assert!(command_line(&Wrk::SameHeaders, "small").unwrap().ends_with("keep agent"));
+        assert!(command_line(&Wrk::SameHeaders, "http-user").unwrap().ends_with("keep headers"));
         assert_eq!(command_line(&Wrk::Plain, "scenario").unwrap_err(), "wrk has no scenarios");
     }
 }

@@ -163,7 +163,8 @@ impl<S: Tasks> Cx<'_, S> {
     }
 
     /// Measures a call of any protocol: its time, and its error if it has one, are recorded under
-    /// `(kind, name)`. Locust's `request` event fired by hand.
+    /// `(kind, name)`. Locust's `request` event fired by hand. A client that blocks can run on a
+    /// thread of its own: a wake from there reaches the core at once.
     ///
     /// # Errors
     /// Those of the call; it is recorded as a failure and passed on.
