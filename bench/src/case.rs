@@ -102,6 +102,11 @@ impl Case {
         }
     }
 
+    /// Whether its requests are those of a program's users, and not of `hatchery URL`.
+    pub(crate) fn has_users(&self) -> bool {
+        matches!(self.work, Work::HttpUser | Work::Scenario)
+    }
+
     /// How many bytes of answer a served request carries, where that is worth a column.
     pub(crate) fn payload_bytes(&self) -> Option<u64> {
         match self.work {

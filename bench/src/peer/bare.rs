@@ -33,7 +33,7 @@ impl Peer for Bare {
 
     fn arguments(&self, job: &Job, command: &mut Command) -> Result<(), String> {
         only_http1(job.case, "the bare loop")?;
-        let plain = matches!(job.case.work, Work::Get { .. } | Work::HttpUser | Work::Scenario);
+        let plain = job.case.has_users() || matches!(job.case.work, Work::Get { .. });
         if !plain || job.case.new_connections {
             return Err("the bare loop only sends GETs over kept connections".to_owned());
         }
@@ -46,7 +46,7 @@ impl Peer for Bare {
         if job.case.tls {
             command.arg("--tls");
         }
-        if matches!(job.case.work, Work::HttpUser | Work::Scenario) {
+        if job.case.has_users() {
             command.arg("--accept-headers");
         }
         Ok(())

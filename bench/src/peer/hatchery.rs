@@ -27,12 +27,12 @@ impl Peer for Hatchery {
     }
 
     fn program(&self, case: &Case, places: &Places) -> Result<PathBuf, String> {
-        match case.work {
-            Work::Scenario | Work::HttpUser => Places::built_here(
+        match case.has_users() {
+            true => Places::built_here(
                 [places.built.join("examples/bench_scenario")],
                 "cargo build --release --example bench_scenario",
             ),
-            _ => program(places),
+            false => program(places),
         }
     }
 

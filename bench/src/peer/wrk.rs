@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::{Counts, Job, Latency, Peer, Places, no_scenarios, only_http1};
-use crate::case::{Case, Work};
+use crate::case::Case;
 
 pub(crate) enum Wrk {
     /// As it comes: `Host` is its only header.
@@ -54,8 +54,7 @@ impl Peer for Wrk {
         command.arg(job.case.post_bytes().unwrap_or(0).to_string());
         command.arg(if job.case.new_connections { "close" } else { "keep" });
         if matches!(self, Wrk::SameHeaders) {
-            let says_more = job.case.work == Work::HttpUser;
-            command.arg(if says_more { "headers" } else { "agent" });
+            command.arg(if job.case.has_users() { "headers" } else { "agent" });
         }
         Ok(())
     }

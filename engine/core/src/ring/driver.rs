@@ -84,15 +84,15 @@ pub(super) struct Driver {
 #[derive(Clone)]
 pub struct Ring {
     pub(super) driver: Rc<RefCell<Driver>>,
-    /// What the task that runs now will touch when it runs again.
     pub(super) near: Rc<Near>,
 }
 
 /// What the task that runs now will touch when it runs again.
 #[derive(Default)]
 pub(super) struct Near {
-    /// The task itself, and its place.
+    /// Its place, and the task itself.
     pub(super) task: Cell<[Span; 2]>,
+    /// What it asked to have fetched with it.
     pub(super) inside: Cell<[Span; 2]>,
 }
 

@@ -95,16 +95,17 @@ impl RunQueue {
         RunQueue { places: RefCell::default(), foreign, woken }
     }
 
-    /// Has a task run in the next round.
-    pub(super) fn spawn(&self, task: Task) {
+    /// Has a task run in the next round, and returns what wakes it all its life.
+    pub(super) fn spawn(&self, task: Task) -> Waker {
         let mut places = self.places.borrow_mut();
         let entry = places.vacant_entry();
         let key = entry.key() as u32;
         let foreign = Arc::clone(&self.foreign);
         let mark = Arc::new(Mark { foreign, key, is_ready: AtomicBool::new(true) });
         let waker = Waker::from(Arc::clone(&mark));
-        entry.insert(Some(Place { task, waker, mark }));
+        entry.insert(Some(Place { task, waker: waker.clone(), mark }));
         READY.with_borrow_mut(|ready| ready.push_back(key));
+        waker
     }
 
     /// Whether any task has something to do.
@@ -131,11 +132,13 @@ impl RunQueue {
     #[inline]
     fn run(&self, key: usize, ring: &Ring) {
         let mut places = self.places.borrow_mut();
-        let Some(mut place) = places[key].take() else {
+        let place = &mut places[key];
+        let span = Span::of(&*place);
+        let Some(mut place) = place.take() else {
             places.remove(key);
             return;
         };
-        ring.set_near_task([Span::of(&places[key]), Span::of_dyn(&*place.task)]);
+        ring.set_near_task([span, Span::of_dyn(&*place.task)]);
         drop(places);
         place.mark.is_ready.store(false, Ordering::Relaxed);
         if place.task.as_mut().poll(&mut Context::from_waker(&place.waker)).is_pending() {

@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{
     any::Any,
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell},
     collections::BTreeMap,
     rc::Rc,
     task::Waker,
@@ -40,7 +40,7 @@ pub(crate) struct Actor {
     life: Cell<Life>,
     pub(super) waiting: Cell<bool>,
     /// The user's executor task; there is only ever the one.
-    waker: RefCell<Option<Waker>>,
+    waker: OnceCell<Waker>,
     pub(super) wait: Wait,
     pub(super) user_wait_time: UserWaitTime,
     pub(super) pacing: Cell<Pacing>,
@@ -61,7 +61,7 @@ impl Actor {
             id,
             life: Cell::new(Life::Running),
             waiting: Cell::new(false),
-            waker: RefCell::new(None),
+            waker: OnceCell::new(),
             wait,
             user_wait_time,
             pacing: Cell::new(Pacing::starting_at(shard.now_ns())),
@@ -75,12 +75,8 @@ impl Actor {
     }
 
     /// Keeps the waker of the user's task for the stop to come.
-    #[inline]
-    pub(crate) fn remember_waker(&self, waker: &Waker) {
-        let mut known = self.waker.borrow_mut();
-        if known.is_none() {
-            *known = Some(waker.clone());
-        }
+    pub(crate) fn set_waker(&self, waker: Waker) {
+        self.waker.set(waker).expect("a user has one task");
     }
 
     /// Changes the user's prospects, and wakes it if that concerns it now.
@@ -91,7 +87,7 @@ impl Actor {
             _ => return,
         }
         let concerns = how == Stop::Kill || self.waiting.get();
-        if concerns && let Some(waker) = &*self.waker.borrow() {
+        if concerns && let Some(waker) = self.waker.get() {
             waker.wake_by_ref();
         }
     }

@@ -171,8 +171,9 @@ impl<U: User> Hatch for Nest<U> {
         shard.users_mut().add(Rc::clone(&actor));
         let leave = Leave(Rc::clone(&actor));
         let prepared = Rc::clone(&self.prepared);
-        shard.spawn_user(actor, move |actor| async move {
-            live(prepared, actor).await;
+        let user = Rc::clone(&actor);
+        shard.spawn_user(&actor, async move {
+            live(prepared, user).await;
             drop(leave);
         });
     }
