@@ -82,6 +82,12 @@ impl Cookies {
         header
     }
 
+    /// Whether there never was one, or all were cleared.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jar.borrow().is_none()
+    }
+
     /// The value of the first cookie of a name.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let jar = self.jar.borrow();

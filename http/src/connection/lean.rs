@@ -83,15 +83,16 @@ impl LeanConnection {
     }
 
     pub(super) fn is_reusable(&mut self) -> bool {
-        self.is_ready && !self.transport.has_unread() && !self.transport.has_ended()
+        self.is_ready && self.transport.is_quiet()
     }
 
     pub(super) fn rest(&mut self) -> Rest {
         match () {
             // Whoever was sent a part of a request may say anything.
             () if self.is_cut => Rest::Spent,
-            () if self.has_surplus || self.transport.has_unread() => Rest::Surplus,
-            () if self.is_ready && !self.transport.has_ended() => Rest::Reusable,
+            () if self.has_surplus => Rest::Surplus,
+            () if self.is_reusable() => Rest::Reusable,
+            () if self.transport.has_unread() => Rest::Surplus,
             () => Rest::Spent,
         }
     }

@@ -6,6 +6,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -53,6 +54,15 @@ impl Transport {
         }
     }
 
+    /// Whether nothing has come that nobody has read, and the peer has not closed.
+    #[inline]
+    pub(super) fn is_quiet(&mut self) -> bool {
+        match self {
+            Transport::Plain(stream) => stream.is_quiet(),
+            Transport::Tls(tls) => !tls.has_unread() && !tls.has_ended(),
+        }
+    }
+
     /// Shows the bytes received next to `read`, which says how many it took; `None` at the end.
     pub(crate) fn poll_read_with<R>(
         &mut self,
@@ -79,6 +89,21 @@ impl Transport {
         match self {
             Transport::Plain(stream) => stream.poll_write_with(cx, write),
             Transport::Tls(tls) => tls.poll_write_with(cx, write),
+        }
+    }
+
+    /// Hands the socket bytes that others send too.
+    #[inline]
+    pub(super) fn poll_write_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &Rc<[u8]>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(stream) => stream.poll_write_shared(cx, bytes),
+            Transport::Tls(tls) => {
+                tls.poll_write_with(cx, |buffer| buffer.extend_from_slice(bytes))
+            }
         }
     }
 

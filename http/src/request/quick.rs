@@ -13,7 +13,7 @@ use super::{
     parts::Parts,
     perform::{Call, Finished, Sent, perform},
     pooled::Pooled,
-    write::write,
+    write::{known, write},
 };
 use crate::{
     connection::{Connection, Lease, Looked, PlainAnswer, PlainHead, Route},
@@ -167,12 +167,16 @@ impl Flight {
             unreachable!("a session that may be quick has no others")
         };
         let ticket = session.begin(parts);
-        let parts = parts.unwrap_or(&session.local.no_parts);
-        let hop =
-            Hop::first(label.method.clone(), Rc::clone(&label.first), parts, ticket.start_ns());
-        let way = Way { forwarder: None, is_last: false };
-        let is_sent =
-            connection.begin_plain(cx, |buffer| write(buffer, session, parts, &hop, &way));
+        let is_sent = match known(session, label, parts) {
+            Some(request) => connection.begin_known(cx, request),
+            None => {
+                let (method, first) = (label.method.clone(), Rc::clone(&label.first));
+                let parts = parts.unwrap_or(&session.local.no_parts);
+                let hop = Hop::first(method, first, parts, ticket.start_ns());
+                let way = Way { forwarder: None, is_last: false };
+                connection.begin_plain(cx, |buffer| write(buffer, session, parts, &hop, &way))
+            }
+        };
         if is_sent {
             lease.begin(0);
             lease.keep_near(session);

@@ -4,11 +4,28 @@ use super::{
     body::BodyLength,
     exchange::{Way, headers},
     follow::Hop,
+    label::Label,
     parts::Parts,
 };
 use crate::session::Inner;
 use http::{Method, header::ACCEPT_ENCODING};
-use std::io::Write;
+use std::{io::Write, rc::Rc};
+
+/// A request of which all is known beforehand, as most of a load test are.
+#[inline]
+pub(super) fn known<'t>(
+    session: &Inner,
+    label: &'t Label,
+    parts: Option<&Parts>,
+) -> Option<&'t Rc<[u8]>> {
+    let is_known = parts.is_none()
+        && *label.method == Method::GET
+        && label.first.authorization.is_none()
+        && session.cookies.is_empty()
+        && !session.has_headers()
+        && session.site.authorization().is_none();
+    if is_known { label.first.get_request(session.options.accept_headers) } else { None }
+}
 
 /// Puts a request into a buffer.
 pub(super) fn write(

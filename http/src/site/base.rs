@@ -86,9 +86,11 @@ impl Site {
         if let Some(target) = self.targets.borrow().get(&key) {
             return Ok(Rc::clone(target));
         }
-        let target = Rc::new(self.make(local, path, None)?);
+        let mut target = self.make(local, path, None)?;
         let mut targets = self.targets.borrow_mut();
-        if targets.len() < TARGETS_MAX {
+        target.is_kept = targets.len() < TARGETS_MAX;
+        let target = Rc::new(target);
+        if target.is_kept {
             targets.insert(key, Rc::clone(&target));
         }
         Ok(target)

@@ -10,6 +10,9 @@ use std::{
 };
 use url::Url;
 
+/// The end of a head.
+const END: &[u8] = b"\r\n";
+
 /// A request's target.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -22,9 +25,10 @@ pub(crate) struct Target {
     pub(crate) authorization: Option<HeaderValue>,
     /// Whether its answers are plain ones, as far as they have been seen.
     pub(crate) is_plain: Cell<bool>,
-    /// A GET of it, where its path stands in the program's text: all but the cookies; without and
-    /// with the headers that say what may come back.
-    get_lines: [OnceCell<Box<[u8]>>; 2],
+    /// Whether whoever asks for it again is given this one.
+    pub(super) is_kept: bool,
+    /// A GET of it: without and with the headers that say what may come back.
+    get_request: [OnceCell<Rc<[u8]>>; 2],
     /// Parsed when a cookie or a redirect asks for it.
     url: OnceCell<Url>,
 }
@@ -54,7 +58,8 @@ impl Target {
             static_path,
             authorization: None,
             is_plain: Cell::new(true),
-            get_lines: Default::default(),
+            is_kept: false,
+            get_request: Default::default(),
             url: OnceCell::new(),
         })
     }
@@ -67,16 +72,23 @@ impl Target {
         }
     }
 
-    /// What a plain GET of it begins with, put together once. `None` if it is not asked for often
-    /// enough for that.
+    /// A plain GET of it, put together once. `None` if it is not asked for often enough for that.
     #[inline]
-    pub(crate) fn get_lines(&self, accept_headers: bool) -> Option<&[u8]> {
-        let path = self.static_path?;
+    pub(crate) fn get_request(&self, accept_headers: bool) -> Option<&Rc<[u8]>> {
+        if !self.is_kept {
+            return None;
+        }
         let make = || {
             let lines = self.origin.head_lines(accept_headers);
-            [b"GET ", path.as_bytes(), lines].concat().into()
+            [b"GET ", self.path().as_bytes(), lines, END].concat().into()
         };
-        Some(self.get_lines[usize::from(accept_headers)].get_or_init(make))
+        Some(self.get_request[usize::from(accept_headers)].get_or_init(make))
+    }
+
+    /// What it begins with: all but the cookies, and the end of the head.
+    #[inline]
+    pub(crate) fn get_lines(&self, accept_headers: bool) -> Option<&[u8]> {
+        self.get_request(accept_headers).map(|request| &request[..request.len() - END.len()])
     }
 
     pub(crate) fn url(&self) -> &Url {

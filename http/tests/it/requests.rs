@@ -1,6 +1,6 @@
 //! Requests against a server that behaves.
 
-use crate::harness::{Server, answer, on_shard, with_client};
+use crate::harness::{Seen, Server, answer, on_shard, with_client};
 use hatchery_http::{HttpError, HttpSession};
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -27,6 +27,47 @@ fn a_plain_get_is_one_sample_and_keeps_its_connection() {
     assert!(seen.iter().all(|request| request.connection == 0));
     assert_eq!(seen[0].line, "GET /a HTTP/1.1");
     assert_eq!(seen[0].header("host"), server.url.strip_prefix("http://"));
+}
+
+#[test]
+fn what_is_asked_again_is_asked_in_the_same_words_until_something_is_added() {
+    let server = Server::answering(|request| {
+        answer("200 OK", "", if request.line.starts_with("GET") { "hello" } else { "" })
+    });
+    let whole: &'static str = format!("{}/a", server.url).leak();
+    let with_password: &'static str = whole.replace("://", "://u:p@").leak();
+    with_client(&server.url, move |_, client| async move {
+        // The first opens the connection and goes another way than those after it.
+        for path in ["/a", "/a", "/a", whole, whole] {
+            client.get(path).await;
+        }
+        client.get(with_password).await;
+        client.set_cookie("c", "1").expect("a cookie");
+        client.get("/a").await;
+        client.clear_cookies();
+        client.set_header("x-own", "1").expect("a header");
+        client.get(whole).await;
+        client.remove_header("x-own");
+        client.set_basic_auth("u", "p");
+        client.get("/a").await;
+        client.clear_auth();
+        client.head("/a").await;
+        client.get("/a").await;
+    });
+    let seen = server.seen();
+    let first = &seen[0];
+    assert_eq!(seen.len(), 11);
+    let added = |i: usize| {
+        let headers = seen[i].headers.iter().filter(|header| !first.headers.contains(header));
+        assert!(first.headers.iter().all(|header| seen[i].headers.contains(header)), "{i}");
+        headers.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ")
+    };
+    let added: Vec<String> = (0..11).map(added).collect();
+    let basic = "authorization: Basic dTpw";
+    assert_eq!(added, ["", "", "", "", "", basic, "cookie: c=1", "x-own: 1", basic, "", ""]);
+    let is_get = |request: &Seen| request.line == "GET /a HTTP/1.1";
+    assert_eq!(seen.iter().position(|request| !is_get(request)), Some(9));
+    assert!(seen.iter().all(|request| request.connection == 0));
 }
 
 #[test]

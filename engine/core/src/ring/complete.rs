@@ -3,7 +3,7 @@
 use super::{
     driver::Driver,
     kind::Kind,
-    socket::{End, Received, Receiving},
+    socket::{End, Received, Receiving, Socket},
     span::Span,
 };
 use io_uring::cqueue;
@@ -57,17 +57,22 @@ impl Driver {
         for some in completions.chunks(FETCH_TOGETHER) {
             // Where it all is stands with the sockets, which are in no near cache either: they are
             // all asked for before anything else is.
-            let mut spans = [[Span::default(); 7]; FETCH_TOGETHER];
-            for (&(user_data, ..), spans) in some.iter().zip(&mut spans) {
-                if Kind::of(user_data) == Kind::Receive
-                    && let Some(socket) = self.sockets.get(Kind::slot(user_data))
-                {
-                    let ([[a, b], [c, d]], [e, f]) = (socket.near, socket.kept_near);
-                    *spans = [socket.reader.span(), a, b, c, d, e, f];
-                }
+            self.receivers(some).for_each(|socket| Span::of(socket).fetch());
+            for socket in self.receivers(some) {
+                socket.reader.span().fetch();
+                socket.near.iter().flatten().chain(&socket.kept_near).for_each(|span| span.fetch());
             }
-            spans[..some.len()].iter().flatten().for_each(|span| span.fetch());
         }
+    }
+
+    /// The sockets for which something was received.
+    fn receivers<'s>(
+        &'s self,
+        completions: &'s [(u64, i32, u32)],
+    ) -> impl Iterator<Item = &'s Socket> {
+        let receives = completions.iter().map(|&(user_data, ..)| user_data);
+        let receives = receives.filter(|&user_data| Kind::of(user_data) == Kind::Receive);
+        receives.filter_map(|user_data| self.sockets.get(Kind::slot(user_data)))
     }
 
     /// What was sent at once has been sent, if the kernel has taken all of the queue and the
@@ -194,7 +199,7 @@ impl Driver {
 
     fn complete_send(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
-        let left = socket.sending.len() - socket.sent;
+        let left = socket.sending.bytes().len() - socket.sent;
         match usize::try_from(result) {
             Ok(n_sent) if n_sent > 0 && n_sent < left && !socket.closing => {
                 socket.sent += n_sent;
@@ -221,8 +226,8 @@ impl Driver {
         let socket = &mut self.sockets[slot];
         socket.sent = 0;
         socket.writer.wake();
-        let sending = mem::take(&mut socket.sending);
-        self.spares.keep(sending);
+        let sent = mem::take(&mut socket.sending);
+        self.spares.keep_sent(sent);
     }
 
     fn complete_connect(&mut self, slot: usize, result: i32) {

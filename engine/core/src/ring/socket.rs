@@ -7,7 +7,7 @@
 use super::{span::Span, waiter::Waiter};
 use smallvec::SmallVec;
 use socket2::SockAddr;
-use std::{io, ops::Range, os::fd::OwnedFd};
+use std::{io, ops::Range, os::fd::OwnedFd, rc::Rc};
 
 /// Received data that waits in a provided buffer.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,29 @@ pub(super) enum Receiving {
     Own,
     /// One receive into nothing: the kernel throws the bytes away.
     Discarding,
+}
+
+/// Bytes that the kernel is sending.
+#[derive(Debug, Default)]
+pub(super) enum Sending {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of a buffer of the ring's.
+    Own(Vec<u8>),
+    /// Those that many send.
+    Shared(Rc<[u8]>),
+}
+
+impl Sending {
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Sending::Nothing => &[],
+            Sending::Own(bytes) => bytes,
+            Sending::Shared(bytes) => bytes,
+        }
+    }
 }
 
 /// How the receiving side came to its end.
@@ -73,8 +96,7 @@ pub(super) struct Socket {
     /// A receive shall end with the first buffer that it fills.
     pub(super) one_buffer: bool,
 
-    /// What the kernel is sending; empty when nothing is.
-    pub(super) sending: Vec<u8>,
+    pub(super) sending: Sending,
     pub(super) sent: usize,
     /// The send is over when the kernel has taken its submission, unless it says otherwise.
     pub(super) is_sending_now: bool,
@@ -106,7 +128,7 @@ impl Socket {
             may_discard: false,
             n_discarded: 0,
             one_buffer: false,
-            sending: vec![],
+            sending: Sending::Nothing,
             sent: 0,
             is_sending_now: false,
             send_error: None,
@@ -117,7 +139,7 @@ impl Socket {
     }
 
     pub(super) fn is_sending(&self) -> bool {
-        !self.sending.is_empty()
+        !matches!(self.sending, Sending::Nothing)
     }
 
     /// How the stream ended, once everything received before was read.

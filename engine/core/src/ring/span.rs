@@ -4,8 +4,7 @@
 //! while it waits, and that of all answers of a turn is better fetched together than piece by piece
 //! as each user comes to it.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use super::processor::prefetch;
 use std::rc::Rc;
 
 /// Bytes of a cache line.
@@ -16,38 +15,41 @@ const COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
 /// Cache lines of one span that are fetched at most.
 const LINES_MAX: usize = 16;
+const _: () = assert!(LINES_MAX < LINE_BYTES, "the number stands in an address");
 
-/// Some memory, by its address and length. It may be gone: fetching it is a hint and reads nothing.
+/// Some memory, by its cache lines. It may be gone: fetching it is a hint and reads nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Span {
-    from: usize,
-    n_bytes: usize,
+    /// The address of the first line, and how many there are in the bits that such addresses leave.
+    lines: usize,
 }
 
 impl Span {
     /// Where a value lies.
     #[inline]
     pub fn of<T>(value: &T) -> Span {
-        Span { from: std::ptr::from_ref(value).addr(), n_bytes: size_of::<T>() }
+        Span::at(std::ptr::from_ref(value).addr(), size_of::<T>())
     }
 
     /// Where a shared value lies, with its counts.
     #[inline]
     pub fn of_shared<T>(value: &Rc<T>) -> Span {
-        let Span { from, n_bytes } = Span::of(&**value);
-        Span { from: from - COUNTS_BYTES, n_bytes: n_bytes + COUNTS_BYTES }
+        let from = std::ptr::from_ref(&**value).addr();
+        Span::at(from - COUNTS_BYTES, size_of::<T>() + COUNTS_BYTES)
     }
 
     /// Where a future lies.
     #[inline]
     pub fn of_dyn(future: &dyn Future<Output = ()>) -> Span {
-        Span { from: std::ptr::from_ref(future).addr(), n_bytes: size_of_val(future) }
+        Span::at(std::ptr::from_ref(future).addr(), size_of_val(future))
     }
 
     /// So many bytes from an address on.
     #[inline]
-    pub(super) fn at(from: *const (), n_bytes: usize) -> Span {
-        Span { from: from.addr(), n_bytes }
+    pub(super) fn at(from: usize, n_bytes: usize) -> Span {
+        let before = from % LINE_BYTES;
+        let n_lines = if n_bytes == 0 { 0 } else { (before + n_bytes).div_ceil(LINE_BYTES) };
+        Span { lines: (from - before) | n_lines.min(LINES_MAX) }
     }
 
     /// Has the processor fetch it.
@@ -61,21 +63,10 @@ impl Span {
     /// The addresses of its cache lines.
     #[inline]
     fn lines(self) -> impl Iterator<Item = usize> {
-        let first = self.from & !(LINE_BYTES - 1);
-        let end = if self.n_bytes == 0 { first } else { self.from.saturating_add(self.n_bytes) };
-        (first..end).step_by(LINE_BYTES).take(LINES_MAX)
+        let n_lines = self.lines % LINE_BYTES;
+        let first = self.lines - n_lines;
+        (0..n_lines).map(move |n| first.wrapping_add(n * LINE_BYTES))
     }
-}
-
-#[inline]
-fn prefetch(address: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing and faults nowhere, whatever lies at the address.
-    unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }
 
 #[cfg(test)]
@@ -92,7 +83,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_span_has_the_lines_of_all_its_bytes(from in 1..usize::MAX - 4096, n_bytes in 1..1024usize) {
-            let span = Span { from, n_bytes };
+            let span = Span::at(from, n_bytes);
             let of = |address: usize| address / LINE_BYTES;
             let all: Vec<usize> = (of(from)..=of(from + n_bytes - 1)).collect();
             let lines: Vec<usize> = span.lines().map(of).collect();

@@ -1,5 +1,7 @@
 //! Buffers kept for use again, so that a send or a large receive allocates none.
 
+use super::socket::Sending;
+
 /// Bytes of the buffer for plain receives.
 pub(super) const OWN_BYTES: usize = 128 * 1024;
 
@@ -28,6 +30,14 @@ impl Spares {
     /// A buffer of [`OWN_BYTES`] for a plain receive.
     pub(super) fn own(&mut self) -> Vec<u8> {
         self.own.pop().unwrap_or_else(|| vec![0; OWN_BYTES])
+    }
+
+    /// Takes back what was sent.
+    #[inline]
+    pub(super) fn keep_sent(&mut self, sent: Sending) {
+        if let Sending::Own(buffer) = sent {
+            self.keep(buffer);
+        }
     }
 
     /// Takes a send buffer back.

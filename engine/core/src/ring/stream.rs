@@ -3,7 +3,7 @@
 use super::{
     driver::Ring,
     options::{Address, SocketOptions},
-    socket::Socket,
+    socket::{Sending, Socket},
     span::Span,
 };
 use socket2::SockRef;
@@ -13,6 +13,7 @@ use std::{
     io, mem,
     net::Shutdown,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -193,6 +194,17 @@ impl Stream {
         !socket.received.is_empty() || !socket.own_unread.is_empty()
     }
 
+    /// Whether nothing has come that nobody has read, and it has not ended.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        let driver = self.ring.driver.borrow();
+        let socket = &driver.sockets[self.slot];
+        socket.received.is_empty()
+            && socket.own_unread.is_empty()
+            && socket.end.is_none()
+            && socket.send_error.is_none()
+    }
+
     /// Says that much is to come, or no longer: large amounts are received faster with one large
     /// receive after the other than into many small buffers.
     pub fn expect_bulk(&mut self, bulk: bool) {
@@ -224,23 +236,32 @@ impl Stream {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Poll<io::Result<()>> {
         let driver = &mut *self.ring.driver.borrow_mut();
-        let socket = &mut driver.sockets[self.slot];
-        if let Some(errno) = socket.send_error {
-            return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
-        }
-        if socket.is_sending() {
-            driver.awaits_sent_now |= socket.is_sending_now;
-            socket.writer.wait(cx);
-            return Poll::Pending;
-        }
+        ready!(driver.poll_sendable(self.slot, cx))?;
         let mut buffer = driver.spares.sending();
         write(&mut buffer);
         if buffer.is_empty() {
             driver.spares.keep(buffer);
             return Poll::Ready(Ok(()));
         }
-        driver.sockets[self.slot].sending = buffer;
-        driver.send(self.slot);
+        driver.send(self.slot, Sending::Own(buffer));
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends bytes that others send too, without a copy.
+    ///
+    /// # Errors
+    /// As [`Stream::poll_write`].
+    #[inline]
+    pub fn poll_write_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &Rc<[u8]>,
+    ) -> Poll<io::Result<()>> {
+        let driver = &mut *self.ring.driver.borrow_mut();
+        ready!(driver.poll_sendable(self.slot, cx))?;
+        if !bytes.is_empty() {
+            driver.send(self.slot, Sending::Shared(Rc::clone(bytes)));
+        }
         Poll::Ready(Ok(()))
     }
 

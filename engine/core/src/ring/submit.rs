@@ -1,13 +1,21 @@
 //! What is asked of the kernel: each operation, the memory that it is lent, and how it is ended.
 
-use super::{buffers, driver::Driver, kind::Kind, socket::Receiving, spares, waiter::Waiter};
+use super::{
+    buffers,
+    driver::Driver,
+    kind::Kind,
+    socket::{Receiving, Sending},
+    spares,
+    waiter::Waiter,
+};
 use io_uring::{
     opcode, squeue,
     types::{CancelBuilder, Fd},
 };
 use std::{
-    mem,
+    io, mem,
     os::fd::{AsRawFd, IntoRawFd},
+    task::{Context, Poll},
 };
 
 /// Larger amounts are sent by a send that waits for room; smaller ones find it nearly always.
@@ -20,7 +28,7 @@ impl Driver {
     /// Queues an operation.
     ///
     /// Whatever memory the entry points to must stay where it is until its completion: it is a
-    /// heap buffer owned by the operation's slot, and a slot is only freed when nothing is in
+    /// heap buffer held by the operation's slot, and a slot is only freed when nothing is in
     /// flight for it.
     ///
     /// Inlined, and so is what calls it: an entry put together elsewhere is copied in larger pieces
@@ -101,17 +109,38 @@ impl Driver {
         self.cancel(slot, Kind::Receive);
     }
 
-    /// Sends `sending`.
-    pub(super) fn send(&mut self, slot: usize) {
+    /// Whether something can be sent; pending while what was written last is.
+    #[inline]
+    pub(super) fn poll_sendable(
+        &mut self,
+        slot: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let socket = &mut self.sockets[slot];
+        if let Some(errno) = socket.send_error {
+            return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
+        }
+        if socket.is_sending() {
+            self.awaits_sent_now |= socket.is_sending_now;
+            socket.writer.wait(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends some bytes; nothing else may be under way.
+    pub(super) fn send(&mut self, slot: usize, sending: Sending) {
         let fd = self.socket_fd(slot);
         let socket = &mut self.sockets[slot];
-        if socket.sending.len() > SEND_NOW_BYTES_MAX || !self.sends_now {
+        socket.sending = sending;
+        let bytes = socket.sending.bytes();
+        if bytes.len() > SEND_NOW_BYTES_MAX || !self.sends_now {
             return self.send_rest(slot);
         }
         socket.is_sending_now = true;
         // Whatever fits into the socket's buffer is taken at once; what does not fails, and only
         // failures complete: a completion less to work off, and none that ends a wait.
-        let entry = opcode::Send::new(fd, socket.sending.as_ptr(), socket.sending.len() as u32)
+        let entry = opcode::Send::new(fd, bytes.as_ptr(), bytes.len() as u32)
             .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS);
@@ -123,7 +152,7 @@ impl Driver {
     pub(super) fn send_rest(&mut self, slot: usize) {
         let fd = self.socket_fd(slot);
         let socket = &self.sockets[slot];
-        let rest = &socket.sending[socket.sent..];
+        let rest = &socket.sending.bytes()[socket.sent..];
         let n_bytes = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         // The kernel goes on by itself until all is sent.
         let entry = opcode::Send::new(fd, rest.as_ptr(), n_bytes)
@@ -203,7 +232,7 @@ impl Driver {
     pub(super) fn free(&mut self, slot: usize) {
         let socket = self.sockets.remove(slot);
         debug_assert_eq!(socket.n_in_flight, 0, "the kernel may still use the slot's memory");
-        self.spares.keep(socket.sending);
+        self.spares.keep_sent(socket.sending);
         self.spares.keep_own(socket.own);
         // Closed by the ring: one submission among others instead of a call of its own.
         let entry = opcode::Close::new(Fd(socket.fd.into_raw_fd())).build();

@@ -32,7 +32,9 @@ impl Waiter {
     /// Where that lies which the task is woken by.
     #[inline]
     pub(super) fn span(&self) -> Span {
-        self.waker.as_ref().map_or(Span::default(), |waker| Span::at(waker.data(), MARK_BYTES))
+        self.waker
+            .as_ref()
+            .map_or(Span::default(), |waker| Span::at(waker.data().addr(), MARK_BYTES))
     }
 
     /// Wakes the task if it waits.

@@ -1,6 +1,6 @@
 //! Plain answers: small, whole, and with nothing to be done about them.
 
-use super::LeanConnection;
+use super::{super::transport::Transport, LeanConnection};
 use crate::{
     lean::{self, Framing, HeadBytes},
     local::Local,
@@ -10,6 +10,7 @@ use crate::{
 };
 use std::{
     io,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -50,11 +51,22 @@ impl LeanConnection {
         cx: &mut Context<'_>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
+        self.begins_plain(|transport| transport.poll_write_with(cx, write))
+    }
+
+    /// The same for a request of which all is known.
+    #[inline]
+    pub(crate) fn begin_known(&mut self, cx: &mut Context<'_>, request: &Rc<[u8]>) -> bool {
+        self.begins_plain(|transport| transport.poll_write_shared(cx, request))
+    }
+
+    #[inline]
+    fn begins_plain(&mut self, write: impl FnOnce(&mut Transport) -> Poll<io::Result<()>>) -> bool {
         // The receive that would see a plain answer is not the one that is under way.
         if self.discards {
             return false;
         }
-        let is_sent = matches!(self.transport.poll_write_with(cx, write), Poll::Ready(Ok(())));
+        let is_sent = matches!(write(&mut self.transport), Poll::Ready(Ok(())));
         self.is_ready = !is_sent;
         is_sent
     }
