@@ -161,8 +161,11 @@ impl Driver {
         }
         match -result {
             0 => socket.end = Some(End::Closed),
-            // The buffers ran out: this one goes on with memory of its own.
-            libc::ENOBUFS => socket.prefer_own = true,
+            // The buffers ran out: this one goes on with memory of its own, and there are more next time.
+            libc::ENOBUFS => {
+                socket.prefer_own = true;
+                self.buffers.grow(&self.ring.submitter());
+            }
             libc::ECANCELED if was_ending || socket.closing => {}
             libc::EINVAL if self.multishot => self.multishot = false,
             errno => socket.end = Some(End::Error(errno)),

@@ -18,6 +18,8 @@ mod span;
 mod spares;
 mod stream;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod waiter;
 mod waker;
 

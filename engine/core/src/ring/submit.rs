@@ -72,11 +72,13 @@ impl Driver {
             return self.push_for(slot, Kind::ReceiveOwn, entry);
         }
         socket.receiving = Receiving::Multishot;
-        let entry = if self.multishot && !socket.one_buffer {
-            opcode::RecvMulti::new(fd, buffers::GROUP).build()
+        let one_buffer = socket.one_buffer;
+        let group = self.buffers.group(&self.ring.submitter(), self.sockets.len());
+        let entry = if self.multishot && !one_buffer {
+            opcode::RecvMulti::new(fd, group).build()
         } else {
             opcode::Recv::new(fd, std::ptr::null_mut(), buffers::BUFFER_BYTES as u32)
-                .buf_group(buffers::GROUP)
+                .buf_group(group)
                 .build()
                 .flags(squeue::Flags::BUFFER_SELECT)
         };
