@@ -4,7 +4,15 @@ use super::verb::Verb;
 use crate::site::Target;
 use hatchery_core::{events::RequestNames, shard::Shard, stats::EntryId};
 use http::Method;
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, ptr, rc::Rc};
+
+/// An entry that a target was last counted under, by the addresses of its strings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    method: &'static str,
+    name: &'static str,
+    id: EntryId,
+}
 
 /// Method and name of a request.
 #[derive(Debug)]
@@ -32,9 +40,18 @@ impl Label {
     /// The entry's number.
     #[inline]
     pub(crate) fn entry(&self, shard: &Shard) -> EntryId {
-        match (static_method(&self.method), self.static_name()) {
-            (Some(method), Some(name)) => shard.entry_static(method, name),
-            _ => shard.entry(self.method.as_str(), self.name()),
+        let (Some(method), Some(name)) = (static_method(&self.method), self.static_name()) else {
+            return shard.entry(self.method.as_str(), self.name());
+        };
+        // The target is at hand, the shard's names are elsewhere.
+        let known = &self.first.entry;
+        match known.get() {
+            Some(known) if ptr::eq(known.method, method) && ptr::eq(known.name, name) => known.id,
+            _ => {
+                let id = shard.entry_static(method, name);
+                known.set(Some(Entry { method, name, id }));
+                id
+            }
         }
     }
 

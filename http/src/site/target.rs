@@ -1,7 +1,7 @@
 //! The target of a request: an origin and a path, ready to be sent.
 
 use super::{origin::Origin, quote::is_tidy};
-use crate::error::HttpError;
+use crate::{error::HttpError, request::Entry};
 use bytes::Bytes;
 use http::{HeaderValue, Uri, uri::PathAndQuery};
 use std::{
@@ -25,6 +25,8 @@ pub(crate) struct Target {
     pub(crate) authorization: Option<HeaderValue>,
     /// Whether its answers are plain ones, as far as they have been seen.
     pub(crate) is_plain: Cell<bool>,
+    /// Under which entry it was counted last.
+    pub(crate) entry: Cell<Option<Entry>>,
     /// Whether whoever asks for it again is given this one.
     pub(super) is_kept: bool,
     /// A GET of it: without and with the headers that say what may come back.
@@ -58,6 +60,7 @@ impl Target {
             static_path,
             authorization: None,
             is_plain: Cell::new(true),
+            entry: Cell::new(None),
             is_kept: false,
             get_request: Default::default(),
             url: OnceCell::new(),

@@ -42,8 +42,8 @@ impl Keeper for Histogram {
 #[derive(Debug)]
 pub struct Latencies {
     few: Vec<u32>,
-    /// Set when they are not few.
-    many: Option<Histogram>,
+    /// Set when they are not few. Boxed, so that what each request touches lies close together.
+    many: Option<Box<Histogram>>,
 }
 
 impl Latencies {
@@ -65,19 +65,19 @@ impl Latencies {
     /// More than an hour.
     #[cold]
     fn record_long(&mut self, latency_us: u64) {
-        let mut many = new_histogram();
+        let mut many = Box::new(new_histogram());
         record_us(&mut many, latency_us);
         self.widen(many);
     }
 
     /// Has a histogram take what is there and what comes.
-    pub(super) fn widen(&mut self, mut many: Histogram) {
+    pub(super) fn widen(&mut self, mut many: Box<Histogram>) {
         self.few.drain(..).for_each(|latency_us| record_us(&mut many, latency_us.into()));
         self.many = Some(many);
     }
 
     /// Its histogram, for another one to use.
-    pub(super) fn take_many(&mut self) -> Option<Histogram> {
+    pub(super) fn take_many(&mut self) -> Option<Box<Histogram>> {
         self.many.take()
     }
 }
@@ -97,7 +97,7 @@ impl Keeper for Latencies {
     fn clear(&mut self) {
         self.few.clear();
         if let Some(many) = &mut self.many {
-            Keeper::clear(many);
+            Keeper::clear(&mut **many);
         }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         let mut latencies = Latencies::empty();
         for &latency_us in latencies_us {
             if latencies.record(latency_us) {
-                latencies.widen(new_histogram());
+                latencies.widen(new_histogram().into());
             }
         }
         latencies
@@ -144,7 +144,7 @@ mod tests {
         let mut latencies = recorded(&[7; FEW_MAX - 1]);
         assert!(latencies.many.is_none());
         assert!(latencies.record(7));
-        latencies.widen(new_histogram());
+        latencies.widen(new_histogram().into());
         assert!(!latencies.record(7));
         assert_eq!((latencies.few.len(), latencies.few.capacity()), (0, FEW_MAX));
         assert_eq!(latencies.take_many().expect("they are many").len(), FEW_MAX as u64 + 1);

@@ -53,7 +53,9 @@ pub struct Recorder {
     /// Emptied deltas and intervals to use again.
     spare_deltas: Vec<Delta>,
     spare_intervals: Vec<Interval<Latencies>>,
-    spare_histograms: Vec<Histogram>,
+    /// Boxed as they are used.
+    #[expect(clippy::vec_box)]
+    spare_histograms: Vec<Box<Histogram>>,
 }
 
 impl Recorder {
@@ -138,7 +140,7 @@ impl Recorder {
     /// Has an entry's latencies go into a histogram for the rest of the second.
     #[cold]
     fn widen(&mut self, id: EntryId) {
-        let spare = self.spare_histograms.pop().unwrap_or_else(new_histogram);
+        let spare = self.spare_histograms.pop().unwrap_or_else(|| new_histogram().into());
         self.interval(id).latency_us.widen(spare);
     }
 
