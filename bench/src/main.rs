@@ -2,7 +2,7 @@
 //!
 //! Installs nothing and imports nothing of hatchery: every generator is a program, started on one
 //! CPU while the server has another, and accounted for from outside. Within a case the peers take
-//! turns (ABC, ABC, …), so that what disturbs the machine disturbs them alike. What cannot run
+//! turns (ABC, CBA, …), so that what disturbs the machine disturbs them alike. What cannot run
 //! keeps its row, with the reason.
 
 mod case;

@@ -1,7 +1,8 @@
-//! Rounds: within a case the peers take turns (ABC, ABC, …).
+//! Rounds: within a case the peers take turns, there and back (ABC, CBA, …).
 //!
 //! Whatever disturbs the machine for a minute disturbs neighbours alike, which is what the ratios
-//! within a round rest on.
+//! within a round rest on. And what a peer leaves behind for the next, in caches and in the kernel, is not
+//! always left to the same one.
 
 use std::{path::Path, time::Duration};
 
@@ -82,7 +83,8 @@ pub(crate) fn run_target(plan: &Plan, kind: Kind) -> Result<Vec<Row>> {
 /// All rounds of one case: every peer takes its turn in each.
 fn run_case(plan: &Plan, target: &Target, case: &Case, rows: &mut [Row]) -> Result<()> {
     for round in 1..=plan.rounds {
-        for (peer, row) in plan.peers.iter().zip(rows.iter_mut()) {
+        for turn in turns(round, plan.peers.len()) {
+            let (peer, row) = (&plan.peers[turn], &mut rows[turn]);
             // What cannot run at all is not tried again; what failed once may have had bad luck.
             if row.reason.is_some() && row.rounds.iter().flatten().next().is_none() {
                 continue;
@@ -103,6 +105,11 @@ fn run_case(plan: &Plan, target: &Target, case: &Case, rows: &mut [Row]) -> Resu
         }
     }
     Ok(())
+}
+
+/// In which order so many peers have their turns in a round.
+fn turns(round: u32, n_peers: usize) -> impl Iterator<Item = usize> {
+    (0..n_peers).map(move |turn| if round % 2 == 1 { turn } else { n_peers - 1 - turn })
 }
 
 /// One run, or why there is none.
@@ -150,6 +157,12 @@ fn judge(counts: &Counts, seconds: u64) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::peer::Latency;
+
+    #[test]
+    fn the_order_turns_round_with_each_round() {
+        let orders = [1, 2, 3].map(|round| turns(round, 3).collect::<Vec<_>>());
+        assert_eq!(orders, [[0, 1, 2], [2, 1, 0], [0, 1, 2]]);
+    }
 
     #[test]
     fn a_rate_over_a_blink_is_refused() {
