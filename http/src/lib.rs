@@ -9,8 +9,8 @@ pub use session::{HttpSession, Renamed};
 
 mod request;
 pub use request::{
-    BodyStream, Catching, Multipart, Plain, PreparedRequest, RequestBuilder, Responding, Rest,
-    Sending, Streaming,
+    BodyStream, Catching, Multipart, Plain, PreparedRequest, Recording, RequestBuilder, Responding,
+    Rest, Sending, Streaming,
 };
 
 mod response;

@@ -102,7 +102,7 @@ fn table(calls: &[Call]) -> Table<UrlUser> {
             if let Some(body) = call.body {
                 request = request.body(body);
             }
-            request.await;
+            request.record_only().await;
             Ok(())
         };
         table.task(1, task).named(name)

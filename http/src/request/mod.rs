@@ -37,7 +37,7 @@ pub(crate) use digest::answer_to as digest_answer;
 pub(crate) use digest::{Challenge, Credentials};
 pub(crate) use follow::{Hop, is_redirect};
 pub(crate) use label::{Entry, Label};
-pub use mode::{Catching, Plain, Rest, Sending, Streaming};
+pub use mode::{Catching, Plain, Recording, Rest, Sending, Streaming};
 pub use multipart::Multipart;
 pub(crate) use open::Open;
 pub(crate) use parts::Parts;

@@ -6,7 +6,8 @@ use super::{
     quick::{Flight, Give, Landed},
 };
 use crate::{
-    response::{CatchResponse, Response, RestResponse, StreamResponse},
+    connection::PlainAnswer,
+    response::{CatchResponse, Response, RestResponse, StreamResponse, is_failing},
     session::Inner,
 };
 use http::{
@@ -26,6 +27,10 @@ use std::{
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
+/// Marks a request whose response nobody sees; see [`RequestBuilder::record_only`].
+#[derive(Clone, Copy, Debug)]
+pub struct Recording;
+
 /// Marks a request whose outcome its user decides; see [`RequestBuilder::catch_response`].
 #[derive(Clone, Copy, Debug)]
 pub struct Catching;
@@ -42,6 +47,12 @@ impl<'a> RequestBuilder<'a, Plain> {
     /// Gives the decision whether the request failed to whoever awaits it: the response comes as a
     /// [`CatchResponse`], and is recorded when that is dropped. Locust's `catch_response=True`.
     pub fn catch_response(self) -> RequestBuilder<'a, Catching> {
+        self.with_mode()
+    }
+
+    /// Only has the request recorded, as it would be otherwise. Its response is seen by nobody, so that
+    /// none is made where there is no need to.
+    pub fn record_only(self) -> RequestBuilder<'a, Recording> {
         self.with_mode()
     }
 
@@ -116,6 +127,7 @@ macro_rules! awaited {
 }
 
 awaited!(Plain => Response);
+awaited!(Recording => ());
 awaited!(Catching => CatchResponse);
 awaited!(Rest => RestResponse);
 awaited!(Streaming => StreamResponse);
@@ -124,13 +136,31 @@ impl Give for Plain {
     type Output = Response;
 
     #[inline]
-    fn plain(response: Response, landed: Landed<'_>, session: &Rc<Inner>) -> Response {
+    fn plain(answer: PlainAnswer, landed: Landed<'_>, session: &Rc<Inner>) -> Response {
+        let response = landed.response(answer, session);
         landed.record(session, &response);
         response
     }
 
     fn usual(finished: Finished, session: &Rc<Inner>) -> Response {
         finished.record(&session.shard)
+    }
+}
+
+impl Give for Recording {
+    type Output = ();
+
+    #[inline]
+    fn plain(answer: PlainAnswer, landed: Landed<'_>, session: &Rc<Inner>) {
+        match is_failing(answer.status) {
+            false => landed.record_good(session, answer.status, answer.body.len()),
+            // Its reason stands in the head.
+            true => drop(Plain::plain(answer, landed, session)),
+        }
+    }
+
+    fn usual(finished: Finished, session: &Rc<Inner>) {
+        finished.record(&session.shard);
     }
 }
 

@@ -153,9 +153,22 @@ impl Label {
         response: &Response,
         length: u64,
     ) {
-        let failure = response.failure(self.name());
-        let (entry, status) = (self.entry(shard), response.status_code());
-        let names = || self.names();
-        ticket.finish_after(response_time_ns, entry, status, length, failure.as_ref(), names);
+        let (failure, status) = (response.failure(self.name()), response.status_code());
+        self.record_as(ticket, response_time_ns, shard, status, length, failure.as_ref());
+    }
+
+    /// Records a request, with its ticket where it lies.
+    #[inline]
+    pub(super) fn record_as(
+        &self,
+        ticket: &mut Ticket,
+        response_time_ns: u64,
+        shard: &Shard,
+        status: u16,
+        length: u64,
+        failure: Option<&Failure>,
+    ) {
+        let (entry, names) = (self.entry(shard), || self.names());
+        ticket.finish_after(response_time_ns, entry, status, length, failure, names);
     }
 }

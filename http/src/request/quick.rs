@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     connection::{Connection, Lease, Looked, PlainAnswer, PlainHead, Route},
+    error::HttpError,
     response::Response,
     session::Inner,
     site::Origin,
@@ -61,9 +62,9 @@ pub(super) trait Give {
 
     /// What came of a plain request that went the quick way.
     #[inline]
-    fn plain(response: Response, landed: Landed<'_>, session: &Rc<Inner>) -> Self::Output {
-        let sent = Some(landed.into_sent());
-        Self::usual(Finished { response, sent, open: None }, session)
+    fn plain(answer: PlainAnswer, landed: Landed<'_>, session: &Rc<Inner>) -> Self::Output {
+        let response = landed.response(answer, session);
+        Self::usual(landed.into_finished(response), session)
     }
 
     /// What came of any other.
@@ -74,9 +75,19 @@ pub(super) trait Give {
 pub(super) struct Landed<'f> {
     flight: &'f mut Flight,
     response_time_ns: u64,
+    /// Until its head had come.
+    elapsed_ns: u64,
 }
 
 impl Landed<'_> {
+    /// The response that its answer makes.
+    #[inline]
+    pub(super) fn response(&self, answer: PlainAnswer, session: &Inner) -> Response {
+        let Some(Call { label, .. }) = &self.flight.call else { unreachable!("it has landed") };
+        let local = Rc::clone(&session.local);
+        Response::plain(local, &label.method, &label.first, answer, self.elapsed_ns)
+    }
+
     /// Records it by its response's status.
     #[inline]
     pub(super) fn record(self, session: &Inner, response: &Response) {
@@ -87,13 +98,32 @@ impl Landed<'_> {
         call.label.record(&mut way.ticket, self.response_time_ns, shard, response, length);
     }
 
-    fn into_sent(self) -> Sent {
+    /// Records it as one that did not fail.
+    #[inline]
+    pub(super) fn record_good(self, session: &Inner, status: u16, length: u64) {
+        let (Some(call), Some(way)) = (&self.flight.call, &mut self.flight.on_its_way) else {
+            unreachable!("it has landed")
+        };
+        let (shard, time_ns) = (&session.shard, self.response_time_ns);
+        call.label.record_as(&mut way.ticket, time_ns, shard, status, length, None);
+    }
+
+    #[cold]
+    fn into_failed(self, error: HttpError, session: &Inner) -> Finished {
+        let Some(Call { label, .. }) = &self.flight.call else { unreachable!("it has landed") };
+        let (local, target) = (Rc::clone(&session.local), Some(Rc::clone(&label.first)));
+        let response = Response::failed(local, label.method.clone(), target, error);
+        self.into_finished(response)
+    }
+
+    fn into_finished(self, response: Response) -> Finished {
         let (Some(Call { label, .. }), Some(OnItsWay { ticket, .. })) =
             (self.flight.call.take(), self.flight.on_its_way.take())
         else {
             unreachable!("it has landed")
         };
-        Sent { ticket, label, response_time_ns: self.response_time_ns }
+        let sent = Some(Sent { ticket, label, response_time_ns: self.response_time_ns });
+        Finished { response, sent, open: None }
     }
 }
 
@@ -196,9 +226,7 @@ impl Flight {
         head_ns: Option<u64>,
         session: &Rc<Inner>,
     ) -> G::Output {
-        let (Some(Call { label, .. }), Some(OnItsWay { ticket, lease })) =
-            (&self.call, &mut self.on_its_way)
-        else {
+        let Some(OnItsWay { ticket, lease }) = &mut self.on_its_way else {
             unreachable!("it is on its way")
         };
         let lease = lease.take().expect("its answer came on it");
@@ -206,15 +234,12 @@ impl Flight {
         // Most often head and body come at once.
         let elapsed_ns =
             head_ns.map_or(response_time_ns, |ns| ns.saturating_sub(ticket.start_ns()));
-        let local = Rc::clone(&session.local);
-        let response = match session.give_back(lease) {
-            Ok(()) => Response::plain(local, &label.method, &label.first, answer, elapsed_ns),
-            Err(error) => {
-                let target = Some(Rc::clone(&label.first));
-                Response::failed(local, label.method.clone(), target, error)
-            }
-        };
-        G::plain(response, Landed { flight: self, response_time_ns }, session)
+        let given_back = session.give_back(lease);
+        let landed = Landed { flight: self, response_time_ns, elapsed_ns };
+        match given_back {
+            Ok(()) => G::plain(answer, landed, session),
+            Err(error) => G::usual(landed.into_failed(error, session), session),
+        }
     }
 
     /// Goes on in the usual way, from as far as the request has come.

@@ -4,7 +4,7 @@
 use super::{
     body_stream::BodyStream,
     builder::{RequestBuilder, urlencoded},
-    mode::{Catching, Plain, Rest, Streaming},
+    mode::{Catching, Plain, Recording, Rest, Streaming},
     multipart::{Encoded, Multipart},
 };
 use crate::error::HttpError;
@@ -40,16 +40,18 @@ use std::cell::RefCell;
 pub trait Responding: sealed::Sealed {}
 
 impl Responding for Plain {}
+impl Responding for Recording {}
 impl Responding for Catching {}
 impl Responding for Rest {}
 impl Responding for Streaming {}
 
 mod sealed {
-    use super::{Catching, Plain, Rest, Streaming};
+    use super::{Catching, Plain, Recording, Rest, Streaming};
 
     pub trait Sealed {}
 
     impl Sealed for Plain {}
+    impl Sealed for Recording {}
     impl Sealed for Catching {}
     impl Sealed for Rest {}
     impl Sealed for Streaming {}

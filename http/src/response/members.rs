@@ -168,7 +168,7 @@ impl Response {
     }
 
     fn is_failing_status(&self) -> bool {
-        (400..600).contains(&self.status)
+        is_failing(self.status)
     }
 
     /// Body length in bytes, as the statistics count it.
@@ -391,6 +391,12 @@ impl Response {
         self.is_failing_status()
             .then(|| HttpError::bad_status(self.status, self.reason(), &self.url()))
     }
+}
+
+/// Whether a request with this status counts as failed.
+#[inline]
+pub(crate) fn is_failing(status: u16) -> bool {
+    (400..600).contains(&status)
 }
 
 impl Drop for Response {

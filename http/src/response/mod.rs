@@ -22,6 +22,7 @@ pub(crate) use decode::{Decoded, Decoder};
 pub(crate) use lines::{Lines, lines};
 pub use links::Link;
 pub use members::Response;
+pub(crate) use members::is_failing;
 pub use rest::RestResponse;
 pub use stream::StreamResponse;
 #[cfg(any(test, fuzzing))]

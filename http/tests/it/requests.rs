@@ -71,6 +71,32 @@ fn what_is_asked_again_is_asked_in_the_same_words_until_something_is_added() {
 }
 
 #[test]
+fn what_is_only_recorded_is_recorded_as_it_would_be_otherwise() {
+    let server = Server::answering(|request| match request.line.split(' ').nth(1) {
+        Some("/gone") => answer("410 Gone", "", "no"),
+        Some("/away") => answer("302 Found", "location: /ok\r\n", ""),
+        _ => answer("200 OK", "", "hello"),
+    });
+    let record = |is_only: bool| {
+        with_client(&server.url, move |_, client| async move {
+            // Each more than once: the first of an origin goes another way than those after it.
+            for path in ["/ok", "/gone", "/away", "ftp://nowhere", "/ok", "/gone", "/away"] {
+                let request = client.get(path);
+                match is_only {
+                    true => request.record_only().await,
+                    false => drop(request.await),
+                }
+            }
+        })
+    };
+    let (only, otherwise) = (record(true), record(false));
+    let gone = "HTTPError: 410 Client Error: Gone for url: /gone";
+    only.check(&["GET /ok 2/0", "GET /gone 2/2", "GET /away 2/0"], &[gone]);
+    assert_eq!(only.entries.iter().map(|entry| entry.4).sum::<u64>(), 24);
+    otherwise.check(&["GET /ok 2/0", "GET /gone 2/2", "GET /away 2/0"], &[gone]);
+}
+
+#[test]
 fn bodies_and_headers_arrive_as_given() {
     let server = Server::answering(|_| answer("200 OK", "", ""));
     with_client(&server.url, |_, client| async move {
