@@ -153,7 +153,7 @@ impl Give for Recording {
     #[inline]
     fn plain(answer: PlainAnswer, landed: Landed<'_>, session: &Rc<Inner>) {
         match is_failing(answer.status) {
-            false => landed.record_good(session, answer.status, answer.body.len()),
+            false => landed.record_as(session, answer.status, answer.body.len(), None),
             // Its reason stands in the head.
             true => drop(Plain::plain(answer, landed, session)),
         }

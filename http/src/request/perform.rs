@@ -130,36 +130,22 @@ impl Finished {
 impl Sent {
     /// Records the request by its response's status.
     #[inline]
-    pub(crate) fn record_response(mut self, shard: &Shard, response: &Response, length: u64) {
-        self.label.record(&mut self.ticket, self.response_time_ns, shard, response, length);
+    pub(crate) fn record_response(self, shard: &Shard, response: &Response, length: u64) {
+        let failure = response.failure(self.label.name());
+        self.record(shard, response.status_code(), length, failure.as_ref());
     }
 
     #[inline]
     pub(crate) fn record(self, shard: &Shard, status: u16, bytes: u64, failure: Option<&Failure>) {
         let Sent { mut ticket, label, response_time_ns } = self;
-        let entry = label.entry(shard);
-        ticket.finish_after(response_time_ns, entry, status, bytes, failure, || label.names());
+        label.record(&mut ticket, response_time_ns, shard, status, bytes, failure);
     }
 }
 
 impl Label {
-    /// Records a request by its response's status, with its ticket where it lies.
-    #[inline]
-    pub(super) fn record(
-        &self,
-        ticket: &mut Ticket,
-        response_time_ns: u64,
-        shard: &Shard,
-        response: &Response,
-        length: u64,
-    ) {
-        let (failure, status) = (response.failure(self.name()), response.status_code());
-        self.record_as(ticket, response_time_ns, shard, status, length, failure.as_ref());
-    }
-
     /// Records a request, with its ticket where it lies.
     #[inline]
-    pub(super) fn record_as(
+    pub(super) fn record(
         &self,
         ticket: &mut Ticket,
         response_time_ns: u64,

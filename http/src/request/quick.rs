@@ -10,6 +10,7 @@ use super::{
     deadline::Limits,
     exchange::{Begun, PlainlyAnswered, Way},
     follow::Hop,
+    label::Label,
     parts::Parts,
     perform::{Call, Finished, Sent, perform},
     pooled::Pooled,
@@ -22,7 +23,7 @@ use crate::{
     session::Inner,
     site::Origin,
 };
-use hatchery_core::shard::Ticket;
+use hatchery_core::{shard::Ticket, stats::Failure};
 use http::Method;
 use std::{
     rc::Rc,
@@ -83,34 +84,42 @@ impl Landed<'_> {
     /// The response that its answer makes.
     #[inline]
     pub(super) fn response(&self, answer: PlainAnswer, session: &Inner) -> Response {
-        let Some(Call { label, .. }) = &self.flight.call else { unreachable!("it has landed") };
-        let local = Rc::clone(&session.local);
+        let (label, local) = (self.label(), Rc::clone(&session.local));
         Response::plain(local, &label.method, &label.first, answer, self.elapsed_ns)
     }
 
     /// Records it by its response's status.
     #[inline]
     pub(super) fn record(self, session: &Inner, response: &Response) {
-        let (Some(call), Some(way)) = (&self.flight.call, &mut self.flight.on_its_way) else {
-            unreachable!("it has landed")
-        };
-        let (shard, length) = (&session.shard, response.length());
-        call.label.record(&mut way.ticket, self.response_time_ns, shard, response, length);
+        let failure = response.failure(self.label().name());
+        self.record_as(session, response.status_code(), response.length(), failure.as_ref());
     }
 
-    /// Records it as one that did not fail.
+    /// Records it.
     #[inline]
-    pub(super) fn record_good(self, session: &Inner, status: u16, length: u64) {
+    pub(super) fn record_as(
+        self,
+        session: &Inner,
+        status: u16,
+        length: u64,
+        failure: Option<&Failure>,
+    ) {
         let (Some(call), Some(way)) = (&self.flight.call, &mut self.flight.on_its_way) else {
             unreachable!("it has landed")
         };
         let (shard, time_ns) = (&session.shard, self.response_time_ns);
-        call.label.record_as(&mut way.ticket, time_ns, shard, status, length, None);
+        call.label.record(&mut way.ticket, time_ns, shard, status, length, failure);
+    }
+
+    #[inline]
+    fn label(&self) -> &Label {
+        let Some(Call { label, .. }) = &self.flight.call else { unreachable!("it has landed") };
+        label
     }
 
     #[cold]
     fn into_failed(self, error: HttpError, session: &Inner) -> Finished {
-        let Some(Call { label, .. }) = &self.flight.call else { unreachable!("it has landed") };
+        let label = self.label();
         let (local, target) = (Rc::clone(&session.local), Some(Rc::clone(&label.first)));
         let response = Response::failed(local, label.method.clone(), target, error);
         self.into_finished(response)

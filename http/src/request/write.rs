@@ -7,7 +7,7 @@ use super::{
     label::Label,
     parts::Parts,
 };
-use crate::session::Inner;
+use crate::{session::Inner, site::Target};
 use http::{Method, header::ACCEPT_ENCODING};
 use std::{io::Write, rc::Rc};
 
@@ -20,10 +20,8 @@ pub(super) fn known<'t>(
 ) -> Option<&'t Rc<[u8]>> {
     let is_known = parts.is_none()
         && *label.method == Method::GET
-        && label.first.authorization.is_none()
         && session.cookies.is_empty()
-        && !session.has_headers()
-        && session.site.authorization().is_none();
+        && is_bare(session, &label.first);
     if is_known { label.first.get_request(session.options.accept_headers) } else { None }
 }
 
@@ -67,12 +65,18 @@ fn is_plain(session: &Inner, parts: &Parts, hop: &Hop, way: &Way<'_>) -> bool {
         && parts.stream.is_none()
         && parts.authorization.is_none()
         && parts.signer.is_none()
-        && hop.target.authorization.is_none()
         && parts.cookies.is_empty()
         && hop.is_trusted
         && !hop.is_bare
         && !way.is_last
         && way.forwarder.is_none()
+        && is_bare(session, &hop.target)
+}
+
+/// Whether neither the session nor the target's URL adds a header to a request, but for cookies.
+#[inline]
+fn is_bare(session: &Inner, target: &Target) -> bool {
+    target.authorization.is_none()
         && !session.has_headers()
         && session.site.authorization().is_none()
 }

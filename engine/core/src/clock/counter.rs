@@ -32,7 +32,7 @@ struct Reading {
 }
 
 /// The machine's monotonic clock, by way of the counter where that is possible.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Counter {
     last: Cell<Reading>,
     /// Nanoseconds per tick, with [`RATE_BITS`] digits after the point.
@@ -53,14 +53,7 @@ impl Counter {
     }
 
     fn with(is_steady: bool) -> Counter {
-        Counter {
-            last: Cell::default(),
-            rate: Cell::new(0),
-            n_trusted: Cell::new(0),
-            watched_from: Cell::default(),
-            told_ns: Cell::new(0),
-            is_steady,
-        }
+        Counter { is_steady, ..Counter::default() }
     }
 
     /// Nanoseconds of the machine's monotonic clock.

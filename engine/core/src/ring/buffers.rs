@@ -73,6 +73,8 @@ impl Drop for Mapping {
 pub(super) struct Buffers {
     /// By their number for the kernel. There is always one.
     groups: Vec<Group>,
+    /// Whether no more can be had: it is not tried again for each socket.
+    is_full: bool,
 }
 
 /// Buffers that the kernel takes one after the other.
@@ -93,7 +95,7 @@ impl Buffers {
     /// # Errors
     /// Those of mmap and of io_uring_register.
     pub(super) fn register(submitter: &Submitter<'_>) -> io::Result<Buffers> {
-        Ok(Buffers { groups: vec![Group::register(submitter, 0, 0)?] })
+        Ok(Buffers { groups: vec![Group::register(submitter, 0, 0)?], is_full: false })
     }
 
     /// The group for the next receive, one among so many sockets'.
@@ -109,15 +111,17 @@ impl Buffers {
     /// Makes more buffers, if there may be more.
     #[cold]
     pub(super) fn grow(&mut self, submitter: &Submitter<'_>) {
-        let index = self.groups.len();
-        if index == SIZES.len() {
+        if self.is_full {
             return;
         }
+        let index = self.groups.len();
         let last = &self.groups[index - 1];
         // Where there is no memory for more, those that are there have to do.
-        if let Ok(group) = Group::register(submitter, index, last.first_id + last.n) {
-            self.groups.push(group);
+        match Group::register(submitter, index, last.first_id + last.n) {
+            Ok(group) => self.groups.push(group),
+            Err(_) => self.is_full = true,
         }
+        self.is_full |= self.groups.len() == SIZES.len();
     }
 
     #[cfg(test)]

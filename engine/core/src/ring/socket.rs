@@ -142,6 +142,18 @@ impl Socket {
         !matches!(self.sending, Sending::Nothing)
     }
 
+    /// Whether bytes were received that nobody has read.
+    #[inline]
+    pub(super) fn has_unread(&self) -> bool {
+        !self.received.is_empty() || !self.own_unread.is_empty()
+    }
+
+    /// Whether the peer has closed, or the connection broke.
+    #[inline]
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some() || self.send_error.is_some()
+    }
+
     /// How the stream ended, once everything received before was read.
     pub(super) fn end_result(&self) -> Option<io::Result<()>> {
         match self.end? {

@@ -160,8 +160,7 @@ impl Stream {
             if socket.n_discarded > 0 {
                 return Poll::Ready(Ok(Some(mem::take(&mut socket.n_discarded))));
             }
-            let has_unread = !socket.received.is_empty() || !socket.own_unread.is_empty();
-            if !has_unread && socket.end.is_none() && socket.may_discard {
+            if !socket.has_unread() && socket.end.is_none() && socket.may_discard {
                 socket.reader.wait(cx);
                 driver.discard(self.slot, n_bytes);
                 return Poll::Pending;
@@ -182,16 +181,12 @@ impl Stream {
     /// Whether the peer has closed, or the connection broke, and everything before was read. Does
     /// not wait: it knows what completions have told so far.
     pub fn has_ended(&self) -> bool {
-        let driver = self.ring.driver.borrow();
-        let socket = &driver.sockets[self.slot];
-        socket.end.is_some() || socket.send_error.is_some()
+        self.ring.driver.borrow().sockets[self.slot].has_ended()
     }
 
     /// Whether bytes were received that nobody has read.
     pub fn has_unread(&self) -> bool {
-        let driver = self.ring.driver.borrow();
-        let socket = &driver.sockets[self.slot];
-        !socket.received.is_empty() || !socket.own_unread.is_empty()
+        self.ring.driver.borrow().sockets[self.slot].has_unread()
     }
 
     /// Whether nothing has come that nobody has read, and it has not ended.
@@ -199,10 +194,7 @@ impl Stream {
     pub fn is_quiet(&self) -> bool {
         let driver = self.ring.driver.borrow();
         let socket = &driver.sockets[self.slot];
-        socket.received.is_empty()
-            && socket.own_unread.is_empty()
-            && socket.end.is_none()
-            && socket.send_error.is_none()
+        !socket.has_unread() && !socket.has_ended()
     }
 
     /// Says that much is to come, or no longer: large amounts are received faster with one large
